@@ -1,0 +1,224 @@
+"""Every error that lamina raises on purpose.
+
+The tree::
+
+    LaminaError
+    ├── ConfigError (ValueError)          the configuration, all faults at once
+    ├── PluginError                       a plugin, named, did something wrong
+    │   ├── UnknownPluginError (LookupError)   nothing of that kind and name is installed
+    │   ├── DuplicatePluginError               two distributions offer one name
+    │   ├── ContractError                      a part broke its protocol (counts, scores, plans, offers)
+    │   └── MissingDependencyError (ImportError)   what a plugin needs is not installed
+    ├── FormatError (ValueError)          input that cannot be read: file, line, why
+    ├── StorageError
+    │   ├── ConflictError                 compare-and-set lost; read again and retry
+    │   ├── CapabilityError               the storage does not do what was asked, and says so
+    │   ├── IntegrityError                stored data is damaged, or comes from a newer release
+    │   └── ClosedError                   used after close
+    ├── SessionError
+    │   ├── UnknownSessionError (LookupError)
+    │   ├── UnknownPageError (LookupError)
+    │   ├── SessionStateError             the life cycle does not allow it
+    │   └── BudgetError (ValueError)      not even what must stay fits
+    └── ToolError
+        ├── UnknownToolError (LookupError)
+        ├── ArgumentsError (ValueError)   the arguments do not fit the schema
+        └── DeniedError (PermissionError) the call has no grant
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class LaminaError(Exception):
+    """Root of every error that lamina raises on purpose; its text is one line."""
+
+
+class ConfigError(LaminaError, ValueError):
+    """The configuration is wrong; ``faults`` lists every fault, each with place, value and remedy."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(tuple(faults))
+        self.faults = tuple(faults)
+
+    def __str__(self) -> str:
+        if len(self.faults) == 1:
+            return f"configuration: {self.faults[0]}"
+        listed = "\n  ".join(self.faults)
+        return f"configuration has {len(self.faults)} errors:\n  {listed}"
+
+
+class PluginError(LaminaError):
+    """A plugin did something wrong; ``plugin`` names its distribution or instance."""
+
+    def __init__(self, plugin: str, what: str) -> None:
+        super().__init__(plugin, what)
+        self.plugin, self.what = plugin, what
+
+    def __str__(self) -> str:
+        return f"{self.plugin}: {self.what}"
+
+
+class UnknownPluginError(PluginError, LookupError):
+    """The configuration names a strategy that no installed distribution offers."""
+
+    def __init__(self, kind: str, name: str, known: Sequence[str], hint: str = "") -> None:
+        PluginError.__init__(self, name, f"no {kind} of this name")
+        self.args = (kind, name, tuple(known), hint)
+        self.kind, self.name, self.known, self.hint = kind, name, tuple(known), hint
+
+    def __str__(self) -> str:
+        offered = ", ".join(sorted(self.known)) or "none"
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"no {self.kind} named {self.name!r}; installed: {offered}{hint}"
+
+
+class DuplicatePluginError(PluginError):
+    """Two distributions offer the same kind and name."""
+
+    def __init__(self, kind: str, name: str, first: str, second: str) -> None:
+        PluginError.__init__(self, second, f"offers {kind} {name!r} a second time")
+        self.args = (kind, name, first, second)
+        self.kind, self.name, self.first, self.second = kind, name, first, second
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} {self.name!r} is offered by both {self.first} and {self.second}; "
+            f'uninstall one, or block it: [plugins] block = ["{self.second}"]'
+        )
+
+
+class ContractError(PluginError):
+    """A part broke its protocol: impossible counts, scores that are not finite, a plan that is none."""
+
+
+class MissingDependencyError(PluginError, ImportError):
+    """What a plugin needs is not installed; the text says what to install."""
+
+
+class FormatError(LaminaError, ValueError):
+    """Input that cannot be read; says which source, which line and why. Nothing of it was stored."""
+
+    def __init__(self, why: str, source: str = "input", line: int | None = None) -> None:
+        super().__init__(why, source, line)
+        self.why, self.source, self.line = why, source, line
+
+    def __str__(self) -> str:
+        place = self.source if self.line is None else f"{self.source}:{self.line}"
+        return f"{place}: {self.why}"
+
+
+class StorageError(LaminaError):
+    """A storage could not do what was asked."""
+
+
+class ConflictError(StorageError):
+    """Another writer was first; nothing was written. Read again and retry."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        super().__init__(tuple(keys))
+        self.keys = tuple(keys)
+
+    def __str__(self) -> str:
+        return f"changed by another writer: {', '.join(self.keys)}"
+
+
+class CapabilityError(StorageError):
+    """The storage does not have the capability that the request needs."""
+
+    def __init__(self, capability: str, storage: str) -> None:
+        super().__init__(capability, storage)
+        self.capability, self.storage = capability, storage
+
+    def __str__(self) -> str:
+        return f"storage {self.storage!r} does not offer {self.capability!r}"
+
+
+class IntegrityError(StorageError):
+    """Stored data is damaged, or was written by a newer release."""
+
+
+class ClosedError(StorageError):
+    """The part was used after it was closed."""
+
+
+class SessionError(LaminaError):
+    """Something about a session."""
+
+
+class UnknownSessionError(SessionError, LookupError):
+    """No session of that id is stored."""
+
+    def __init__(self, session: str, known: Sequence[str] = ()) -> None:
+        super().__init__(session, tuple(known))
+        self.session, self.known = session, tuple(known)
+
+    def __str__(self) -> str:
+        near = f"; stored: {', '.join(self.known[:5])}" if self.known else ""
+        more = f" and {len(self.known) - 5} more (lamina sessions)" if len(self.known) > 5 else ""
+        return f"no session {self.session!r}{near}{more}"
+
+
+class UnknownPageError(SessionError, LookupError):
+    """The session has no page of that id."""
+
+    def __init__(self, session: str, page: int | str, last: int | None = None) -> None:
+        super().__init__(session, page, last)
+        self.session, self.page, self.last = session, page, last
+
+    def __str__(self) -> str:
+        span = "it has none yet" if self.last is None else f"its pages are 1 to {self.last}"
+        return f"no page {self.page} in session {self.session!r}; {span}"
+
+
+class SessionStateError(SessionError):
+    """The session's life cycle does not allow this."""
+
+
+class BudgetError(SessionError, ValueError):
+    """What must stay does not fit the budget; nothing was changed."""
+
+    def __init__(self, budget: int, needed: int, what: str) -> None:
+        super().__init__(budget, needed, what)
+        self.budget, self.needed, self.what = budget, needed, what
+
+    def __str__(self) -> str:
+        return f"budget of {self.budget} tokens: {self.what} need {self.needed}; raise the budget or unpin pages"
+
+
+class ToolError(LaminaError):
+    """Something about a tool or its call."""
+
+
+class UnknownToolError(ToolError, LookupError):
+    """No registered tool has that name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name, tuple(known))
+        self.name, self.known = name, tuple(known)
+
+    def __str__(self) -> str:
+        return f"no tool named {self.name!r}; registered: {', '.join(sorted(self.known)) or 'none'}"
+
+
+class ArgumentsError(ToolError, ValueError):
+    """The arguments do not fit the tool's schema; ``faults`` lists each with its path."""
+
+    def __init__(self, tool: str, faults: Sequence[str]) -> None:
+        super().__init__(tool, tuple(faults))
+        self.tool, self.faults = tool, tuple(faults)
+
+    def __str__(self) -> str:
+        return f"arguments of {self.tool!r}: {'; '.join(self.faults)}"
+
+
+class DeniedError(ToolError, PermissionError):
+    """The call has no grant."""
+
+    def __init__(self, tool: str, why: str) -> None:
+        super().__init__(tool, why)
+        self.tool, self.why = tool, why
+
+    def __str__(self) -> str:
+        return f"call of {self.tool!r} denied: {self.why}"

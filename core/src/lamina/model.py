@@ -1,0 +1,238 @@
+"""The values that everything speaks of: messages, pages, memories, tools.
+
+All are frozen attrs values. Raw data is parsed into them once, at the edge, by a format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+from attrs import field, frozen
+
+Role = Literal["system", "user", "assistant", "tool"]
+"""Who speaks. A ``tool`` message holds tool results and nothing else."""
+
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+
+
+@frozen
+class Text:
+    """Plain text."""
+
+    text: str
+
+
+@frozen
+class ToolCall:
+    """One use of a tool by the model."""
+
+    id: str
+    """Unique among the calls of one message; recordings reuse ids across messages."""
+    name: str
+    arguments: str
+    """The arguments as recorded: JSON text of an object (not always valid in recordings)."""
+
+
+@frozen
+class Image:
+    """A picture; never shortened, only kept or paged out with its page."""
+
+    media_type: str
+    data: str
+    """Base64 data, or a URL when ``media_type`` is ``url``."""
+
+
+@frozen
+class ToolResult:
+    """What a call gave back."""
+
+    call_id: str
+    text: str
+    error: bool = False
+    images: tuple[Image, ...] = ()
+
+
+@frozen
+class Reasoning:
+    """A model's reasoning block; it is whole or gone, because providers sign it."""
+
+    text: str
+    signature: str | None = None
+    redacted: bool = False
+    """Whether ``text`` is the provider's encrypted data."""
+
+
+@frozen
+class Opaque:
+    """A part that lamina does not understand and therefore carries unchanged."""
+
+    kind: str
+    data: Mapping[str, Any] = field(hash=False)
+
+
+Part = Text | ToolCall | ToolResult | Image | Reasoning | Opaque
+
+
+@frozen
+class Message:
+    """What one side said at once: a role and its parts. Never changed once logged."""
+
+    role: Role
+    parts: tuple[Part, ...]
+    group: str | None = None
+    """Consecutive assistant messages of one group are one message of the model, recorded in pieces."""
+    created_s: float | None = None
+    """Unix time in seconds, where the source says it."""
+
+    @property
+    def text(self) -> str:
+        """The text parts (and, in a tool message, the results' texts), joined by line feeds."""
+        return "\n".join(p.text for p in self.parts if isinstance(p, Text | ToolResult))
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls, in order."""
+        return tuple(p for p in self.parts if isinstance(p, ToolCall))
+
+    @property
+    def results(self) -> tuple[ToolResult, ...]:
+        """The tool results, in order."""
+        return tuple(p for p in self.parts if isinstance(p, ToolResult))
+
+
+def system(text: str) -> Message:
+    """A system message with this text."""
+    return Message("system", (Text(text),))
+
+
+def user(text: str) -> Message:
+    """A user message with this text."""
+    return Message("user", (Text(text),))
+
+
+def assistant(text: str = "", *calls: ToolCall) -> Message:
+    """An assistant message with this text, if any, and these tool calls."""
+    return Message("assistant", (*((Text(text),) if text else ()), *calls))
+
+
+def tool_result(call_id: str, text: str, *, error: bool = False) -> Message:
+    """A tool message that answers the call of this id."""
+    return Message("tool", (ToolResult(call_id, text, error),))
+
+
+@frozen(eq=False)
+class Page:
+    """What is resident or not as a whole: one message, or an assistant message with all its tool results.
+
+    A page is compared by identity: when a result joins it, a new ``Page`` of the same id takes its place,
+    so a strategy may cache what it derives in a ``WeakKeyDictionary`` keyed by page.
+    """
+
+    id: int
+    """Unique in the session from 1 on, in log order; never reused, shared by forks."""
+    messages: tuple[Message, ...]
+    """As a model is sent them: pieces of one message joined, each call followed by exactly one result
+    message (a missing result reads ``[no result]``; of repeated results the last stands)."""
+    message_tokens: tuple[int, ...]
+    """Tokens of each of ``messages`` by the session's counter, frames included."""
+    pinned: bool = False
+    """Whether the page must stand verbatim in every window."""
+    tokens: int = field(init=False)
+    """Sum of ``message_tokens``."""
+
+    @tokens.default
+    def _sum(self) -> int:
+        return sum(self.message_tokens)
+
+    @property
+    def role(self) -> Role:
+        """The role of the page's first message."""
+        return self.messages[0].role
+
+    @property
+    def text(self) -> str:
+        """All that the page says: texts, results, and calls as ``name arguments``, joined by line feeds."""
+        said: list[str] = []
+        for message in self.messages:
+            for part in message.parts:
+                match part:
+                    case Text(text) | ToolResult(text=text):
+                        said.append(text)
+                    case ToolCall(name=name, arguments=arguments):
+                        said.append(f"{name} {arguments}")
+                    case _:
+                        pass
+        return "\n".join(said)
+
+
+MemoryKind = Literal["episodic", "semantic", "procedural"]
+
+
+@frozen
+class Memory:
+    """A record that outlives the window."""
+
+    id: str
+    """Unique in its namespace; a page's memory is ``SESSION#PAGE``."""
+    text: str
+    """What is remembered. Empty in a record that points at a page: recall reads the page from the log."""
+    kind: MemoryKind = "semantic"
+    tags: tuple[str, ...] = ()
+    importance: float = 0.5
+    """0 (trivia) to 1 (never forget)."""
+    created_s: float = 0.0
+    used_s: float = 0.0
+    """When it was last recalled, or created; Unix seconds."""
+    uses: int = 0
+    """How often it was recalled."""
+    provenance: tuple[str, ...] = ()
+    """Ids of the pages (``SESSION#PAGE``) and memories that it comes from."""
+    revision: int = 1
+
+
+@frozen
+class Hit:
+    """One recalled memory."""
+
+    memory: Memory
+    score: float
+    """Higher is better; comparable within one recall only."""
+    tier: str
+    """The name of the tier that held it."""
+    scores: Mapping[str, float] = attrs.field(factory=dict, hash=False)
+    """The parts that ``score`` was made of, by name."""
+    session: str | None = None
+    page: int | None = None
+    """The page that the memory points at, where it points at one."""
+
+
+@frozen
+class Grant:
+    """What permission a tool has: ``allow``, ``deny`` or ``ask`` (an ``authorize`` hook decides)."""
+
+    tool: str
+    """A tool's name, or a glob pattern (``files.*``)."""
+    decision: Literal["allow", "deny", "ask"]
+
+
+@frozen
+class Call:
+    """One use of a tool, as the registry is asked to run it."""
+
+    tool: str
+    arguments: Mapping[str, Any] = field(factory=dict, hash=False)
+    id: str = ""
+    session: str | None = None
+    """The session that the call is made for; tools such as ``expand`` read it."""
+
+
+@frozen
+class CallResult:
+    """What a call came to. Errors of the tool are results too: the model reads them."""
+
+    call: Call
+    text: str
+    error: bool = False
+    elapsed_s: float = 0.0

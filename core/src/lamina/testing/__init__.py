@@ -1,0 +1,45 @@
+"""Conformance suites for plugins: subclass the suite of your kind, give a fixture, and run pytest.
+
+``pip install "lamina[testing]"``. Every suite class is named ``<Kind>Suite`` (never ``Test…``, so that pytest
+collects only your subclass), has a ``strategy`` (the registered name) and says in its docstring which fixture to
+give. Suite tests are synchronous and drive the part by ``asyncio.run``, so no asyncio plugin is needed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from lamina.testing.host import LoneHost as LoneHost
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_WHERE = {"LoneHost": "host"}
+"""Public names to the submodule that has them; imported when first used, so that pytest can rewrite asserts."""
+
+
+def deviates(reason: str) -> Callable[[F], F]:
+    """Mark a test that overrides a suite's, and say why the strategy deviates; overriding without it fails."""
+    if not reason.strip():
+        raise ValueError("a deviation needs a reason")
+
+    def mark(test: F) -> F:
+        test.__dict__["__deviates__"] = reason
+        return test
+
+    return mark
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        module = f"lamina.testing.{_WHERE[name]}"
+        try:
+            import pytest
+        except ImportError:
+            pass
+        else:
+            pytest.register_assert_rewrite(module)
+        return getattr(importlib.import_module(module), name)
+    raise AttributeError(f"module 'lamina.testing' has no attribute {name!r}")
