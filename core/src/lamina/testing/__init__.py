@@ -12,11 +12,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from lamina.testing.conversations import conversations as conversations
+    from lamina.testing.format import FormatSuite as FormatSuite
     from lamina.testing.host import LoneHost as LoneHost
+    from lamina.testing.run import failing as failing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_WHERE = {"LoneHost": "host"}
+_WHERE = {
+    "FormatSuite": "format",
+    "LoneHost": "host",
+    "conversations": "conversations",
+    "failing": "run",
+}
 """Public names to the submodule that has them; imported when first used, so that pytest can rewrite asserts."""
 
 
