@@ -255,17 +255,23 @@ class Engine:
         await self._grow(budget, query)
 
     def _check_budget(self, budget: int, n: int) -> int:
-        """Tokens of what must stand: system and pinned pages, and a stub for each gap between them."""
+        """Tokens of what must stand: system and pinned pages, a stub for each gap between them, the opening line."""
         last = self.pages.ids[n - 1] if n else 0
         must = [p for p in self.pages.must if p <= last]
-        tokens = gaps = before = 0
+        tokens = before = 0
+        spoken = False
         for page in must:
             position = self.pages.position(page)
             assert position is not None
+            if position > before:
+                tokens, spoken = tokens + self.gate.stub_tokens, True
+            role = self.pages.all[position].role
+            if not spoken and role not in ("system", "user"):
+                tokens += self.gate.opening.tokens
+            spoken = spoken or role != "system"
             tokens += self.pages.all[position].tokens
-            gaps += position > before
             before = position + 1
-        needed = tokens + (gaps + (before < n)) * self.gate.stub_tokens
+        needed = tokens + (before < n) * self.gate.stub_tokens
         if needed > budget:
             raise BudgetError(budget, needed, f"the {len(must)} pinned and system pages" if must else "even a stub")
         return needed

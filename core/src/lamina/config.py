@@ -374,7 +374,7 @@ def _structured(
             near = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
             faults.append(f"{key}: unknown{_from(origins, key)}; {hint}")
-    faults += _references(sections, instances, catalogue, origins)
+    faults += _references(tree, instances, catalogue, origins)
     if faults or top is None:
         raise ConfigError(faults)
     values = [*_values(top, "", origins), *values]
@@ -423,29 +423,32 @@ def _values(settings: Any, path: str, origins: Mapping[str, str]) -> Iterator[Va
         yield Value(here, getattr(settings, attribute.name), origins.get(here, "default"))
 
 
+REFERENCES = (
+    ("window", "pager", "pager"),
+    ("window", "counter", "counter"),
+    ("window", "scorer", "scorer"),
+    ("window", "compressors", "compressor"),
+    ("log", "storage", "storage"),
+    ("memory", "tiers", "tier"),
+    ("calls", "executor", "executor"),
+)
+"""Section, key and kind of every part that the kernel's own sections name."""
+
+
 def _references(
-    sections: Mapping[str, Any],
+    tree: Mapping[str, Any],
     instances: Mapping[tuple[str, str], Instance],
     catalogue: Catalogue,
     origins: Mapping[str, str],
 ) -> Iterator[str]:
     """A fault for every part that the kernel's sections name and that is neither configured nor installed."""
-    window, log, memory, calls = (sections.get(k) for k in ("window", "log", "memory", "calls"))
-    wanted: list[tuple[str, str, str | None]] = []
-    if window is not None:
-        wanted += [("window.pager", "pager", window.pager), ("window.counter", "counter", window.counter)]
-        wanted += [("window.scorer", "scorer", window.scorer)]
-        wanted += [("window.compressors", "compressor", name) for name in window.compressors]
-    if log is not None:
-        wanted += [("log.storage", "storage", log.storage)]
-    if memory is not None:
-        wanted += [("memory.tiers", "tier", name) for name in memory.tiers]
-    if calls is not None:
-        wanted += [("calls.executor", "executor", calls.executor)]
-    for path, kind, name in wanted:
-        if name is None or (kind, name) in instances:
-            continue
-        try:
-            catalogue.find(kind, name)
-        except PluginError as error:
-            yield f"{path}: {error}{_from(origins, path)}"
+    for section, key, kind in REFERENCES:
+        given = _table(tree, section).get(key)
+        for name in given if isinstance(given, list | tuple) else [given]:
+            configured = isinstance(name, str) and name in _table(tree, TABLES[kind])
+            if not isinstance(name, str) or configured or (kind, name) in instances:
+                continue  # a wrong type is reported already, and so is what is wrong with a table
+            try:
+                catalogue.find(kind, name)
+            except PluginError as error:
+                yield f"{section}.{key}: {error}{_from(origins, f'{section}.{key}')}"

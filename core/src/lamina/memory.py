@@ -203,10 +203,10 @@ class Memories:
         found = await self._find(best)
         texts = await self._texts([kept for _, kept in found.values()])
         hits = []
-        for (id, (name, kept)), text in zip(found.items(), texts, strict=True):
+        for (found_id, (name, kept)), text in zip(found.items(), texts, strict=True):
             if text is not None:
                 memory = evolve(kept.memory, text=text)
-                hits.append(Hit(memory, scores[id], name, {"index": scores[id]}, kept.session, kept.page))
+                hits.append(Hit(memory, scores[found_id], name, {"index": scores[found_id]}, kept.session, kept.page))
         await self._touch(found)
         return hits
 
