@@ -12,11 +12,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from lamina.testing.compressor import CompressorSuite as CompressorSuite
+    from lamina.testing.counter import CounterSuite as CounterSuite
+    from lamina.testing.embedder import EmbedderSuite as EmbedderSuite
     from lamina.testing.host import LoneHost as LoneHost
+    from lamina.testing.run import failing as failing
+    from lamina.testing.scorer import ScorerSuite as ScorerSuite
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_WHERE = {"LoneHost": "host"}
+_WHERE = {
+    "CompressorSuite": "compressor",
+    "CounterSuite": "counter",
+    "EmbedderSuite": "embedder",
+    "LoneHost": "host",
+    "ScorerSuite": "scorer",
+    "failing": "run",
+}
 """Public names to the submodule that has them; imported when first used, so that pytest can rewrite asserts."""
 
 
