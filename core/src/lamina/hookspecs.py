@@ -47,7 +47,7 @@ T_contra = TypeVar("T_contra", contravariant=True)
 class Register(Protocol[T_contra]):
     """What a ``register_*`` hook is given: call it once per strategy that the plugin offers."""
 
-    def __call__(self, name: str, opener: Opener[T_contra], settings: type, /, *, protocol: int = PROTOCOL) -> None:  # type: ignore[misc]
+    def __call__(self, name: str, opener: Opener[T_contra], settings: type, /, *, protocol: int = PROTOCOL) -> None:
         """Offer ``opener`` under ``name``.
 
         Args:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, overload
 
+from lamina.model import MemoryKind
 from lamina.protocols import (
     Compressor,
     Counter,
@@ -29,7 +30,7 @@ class Services(Protocol):
         """Hits for a query; see :meth:`lamina.Context.recall`."""
         ...
 
-    async def remember(self, text: str, *, kind: str = "semantic", tags: tuple[str, ...] = ()) -> Any:
+    async def remember(self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = ()) -> Any:
         """Write a memory; see :meth:`lamina.Context.remember`."""
         ...
 

@@ -139,6 +139,8 @@ class Page:
     """Tokens of each of ``messages`` by the session's counter, frames included."""
     pinned: bool = False
     """Whether the page must stand verbatim in every window."""
+    part_tokens: tuple[tuple[int, ...], ...] = ()
+    """Tokens of each part of each of ``messages``, frames of calls included, frames of messages not."""
     tokens: int = field(init=False)
     """Sum of ``message_tokens``."""
 

@@ -351,9 +351,13 @@ class PlanRequest:
     """Upper bound of the tokens of one stub, frame included."""
     digest_tokens: Callable[[int, int, Sequence[Excerpt]], int]
     """``digest_tokens(first, last, excerpts)``: exact tokens of the digest message, frame included."""
+    pinned: Sequence[int] = ()
+    """Ids of the pages that must stand verbatim: pinned ones and those with role ``system``, in log order."""
     query: str | None = None
     faults: Mapping[int, int] = field(factory=dict, hash=False)
     now_s: float = 0.0
+    pinned: Sequence[int] = ()
+    """Ids of the pages that must stand verbatim: pinned ones and those with role ``system``, in log order."""
 
 
 @frozen
@@ -610,8 +614,9 @@ class Format(Protocol):
         ...
 
     def parse(self, request: ParseRequest) -> Iterator[Parsed]:
-        """The records in order. Every byte of the source but white space and the frame around the records is
-        in some record's ``raw``.
+        """The records in order.
+
+        Every byte of the source but white space and the frame around the records is in some record's ``raw``.
 
         Raises:
             FormatError: With line and remedy, before or between records; the caller then stores nothing.

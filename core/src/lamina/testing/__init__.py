@@ -12,11 +12,31 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from lamina.testing.conversations import conversations as conversations
+    from lamina.testing.format import FormatSuite as FormatSuite
     from lamina.testing.host import LoneHost as LoneHost
+    from lamina.testing.pager import PagerSuite as PagerSuite
+    from lamina.testing.plans import made_page as made_page
+    from lamina.testing.plans import plan_request as plan_request
+    from lamina.testing.plans import reference_count as reference_count
+    from lamina.testing.plans import reference_offers as reference_offers
+    from lamina.testing.plans import window_tokens as window_tokens
+    from lamina.testing.run import failing as failing
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_WHERE = {"LoneHost": "host"}
+_WHERE = {
+    "FormatSuite": "format",
+    "LoneHost": "host",
+    "PagerSuite": "pager",
+    "conversations": "conversations",
+    "failing": "run",
+    "made_page": "plans",
+    "plan_request": "plans",
+    "reference_count": "plans",
+    "reference_offers": "plans",
+    "window_tokens": "plans",
+}
 """Public names to the submodule that has them; imported when first used, so that pytest can rewrite asserts."""
 
 

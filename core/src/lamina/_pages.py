@@ -1,0 +1,255 @@
+"""From messages to pages: which message belongs to which page, and what the page looks like to a model.
+
+The rules, for tool results that do not simply follow their call:
+
+- *late*: a result joins the page of its call whenever it arrives;
+- *missing*: a call without a result is shown with the result ``[no result]``, so that the pair is complete;
+- *repeated*: of several results for one call the last stands (the log keeps all);
+- *reused ids*: a result answers the oldest unanswered call of its id, else the newest answered one;
+- *no call at all*: refused.
+"""
+
+from __future__ import annotations
+
+import bisect
+import json
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import overload
+
+from attrs import define, field
+
+from lamina.errors import FormatError
+from lamina.model import Image, Message, Opaque, Page, Part, Reasoning, Text, ToolCall, ToolResult
+from lamina.protocols import CounterInfo
+
+NO_RESULT = "[no result]"
+
+Count = Callable[[Sequence[str]], Sequence[int]]
+
+
+def countable(part: Part) -> tuple[str, ...]:
+    """The texts of a part that cost tokens."""
+    match part:
+        case Text(text) | Reasoning(text=text):
+            return (text,)
+        case ToolResult(text=text):
+            return (text,)
+        case ToolCall(name=name, arguments=arguments):
+            return (name, arguments)
+        case Opaque(data=data):
+            return (json.dumps(data, ensure_ascii=False, default=str),)
+        case Image():
+            return ()
+
+
+def part_counts(parts: Sequence[Part], count: Count, info: CounterInfo) -> tuple[int, ...]:
+    """Tokens of each part: its texts, the frame of a call, a flat price for images."""
+    texts = [countable(part) for part in parts]
+    flat = iter(count([t for ts in texts for t in ts]))
+    out = []
+    for part, ts in zip(parts, texts, strict=True):
+        tokens = sum(next(flat) for _ in ts)
+        if isinstance(part, ToolCall):
+            tokens += info.call_tokens
+        elif isinstance(part, Image):
+            tokens += info.image_tokens
+        elif isinstance(part, ToolResult):
+            tokens += info.image_tokens * len(part.images)
+        out.append(tokens)
+    return tuple(out)
+
+
+def message_tokens(message: Message, counts: Sequence[int], info: CounterInfo) -> int:
+    """Tokens of a whole message: its frame, its parts, and a line feed between its texts."""
+    texts = sum(isinstance(part, Text) for part in message.parts)
+    return info.message_tokens + sum(counts) + max(0, texts - 1)
+
+
+class Prefix(Sequence[Page]):
+    """The first ``n`` pages of a growing list, without a copy."""
+
+    def __init__(self, pages: list[Page], n: int) -> None:
+        self._pages, self._n = pages, n
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, index: int) -> Page: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Page]: ...
+    def __getitem__(self, index: int | slice) -> Page | Sequence[Page]:
+        if isinstance(index, slice):
+            return [self._pages[i] for i in range(*index.indices(self._n))]
+        if not -self._n <= index < self._n:
+            raise IndexError(index)
+        return self._pages[index if index >= 0 else self._n + index]
+
+    def __iter__(self) -> Iterator[Page]:
+        for i in range(self._n):
+            yield self._pages[i]
+
+
+@define
+class _Draft:
+    """A page in the making: what arrived for it."""
+
+    id: int
+    head: Message
+    head_counts: tuple[int, ...]
+    results: dict[int, tuple[ToolResult, int]] = field(factory=dict)
+    """Index of the call to the result that stands for it, and its tokens."""
+
+
+class Pages:
+    """The pages of one session, kept up message by message."""
+
+    def __init__(self, count: Count, info: CounterInfo) -> None:
+        self.info = info
+        self._count = count
+        self.all: list[Page] = []
+        self.ids: list[int] = []
+        self.must: list[int] = []
+        """Ids of pinned and system pages, ascending."""
+        self.pinned: set[int] = set()
+        self.sums: list[int] = [0]
+        """Tokens of all pages before each position."""
+        self.sources: dict[int, list[tuple[str, int]]] = {}
+        """Page to the source records (owner session, number) that it came from."""
+        self.next_id = 1
+        self._open: dict[str, deque[tuple[int, int]]] = {}
+        """Call id to its unanswered uses (position of the page, index of the call)."""
+        self._answered: dict[str, tuple[int, int]] = {}
+        self._drafts: dict[int, _Draft] = {}
+        """Position to draft, for pages with calls."""
+        self._missing = self._no_result_tokens()
+
+    def _no_result_tokens(self) -> int:
+        return self._count([NO_RESULT])[0]
+
+    def position(self, page: int) -> int | None:
+        """Where the page of this id stands, or ``None``."""
+        at = bisect.bisect_left(self.ids, page)
+        return at if at < len(self.ids) and self.ids[at] == page else None
+
+    def add(
+        self, message: Message, counts: Sequence[int], ids: Sequence[int] | None = None
+    ) -> tuple[list[int], list[int]]:
+        """Take a message in.
+
+        Args:
+            message: The message.
+            counts: Tokens of each of its parts.
+            ids: The pages that it was logged under, when the log is read again.
+
+        Returns:
+            The ids that it belongs to (one per result of a tool message, else one), and the positions of the
+            pages that it changed or made.
+
+        Raises:
+            FormatError: A tool result answers no call. Nothing was changed.
+        """
+        if message.role == "tool":
+            return self._add_results(message, counts)
+        if self._continues(message):
+            position = len(self.all) - 1
+            draft = self._drafts.get(position) or self._draft_of(position)
+            shift = len(draft.head.calls)
+            draft.head = Message("assistant", draft.head.parts + message.parts, draft.head.group, draft.head.created_s)
+            draft.head_counts += tuple(counts)
+            self._drafts[position] = draft
+        else:
+            position, shift = len(self.all), 0
+            draft = _Draft(ids[0] if ids else self.next_id, message, tuple(counts))
+            self.next_id = max(self.next_id, draft.id + 1)
+            self.ids.append(draft.id)
+            if message.role == "system":
+                self.must.append(draft.id)
+            if message.calls or message.group is not None:
+                self._drafts[position] = draft
+        for index, call in enumerate(message.calls, start=shift):
+            self._open.setdefault(call.id, deque()).append((position, index))
+        self._put(position, self._page(draft))
+        return [draft.id], [position]
+
+    def _continues(self, message: Message) -> bool:
+        if message.role != "assistant" or message.group is None or not self.all:
+            return False
+        last = self.all[-1].messages[0]
+        return last.role == "assistant" and last.group == message.group
+
+    def _draft_of(self, position: int) -> _Draft:
+        page = self.all[position]
+        return _Draft(page.id, page.messages[0], page.part_tokens[0])
+
+    def _add_results(self, message: Message, counts: Sequence[int]) -> tuple[list[int], list[int]]:
+        targets: list[tuple[int, int]] = []
+        taken: dict[str, int] = {}
+        for result in message.results:
+            waiting = self._open.get(result.call_id)
+            used = taken.get(result.call_id, 0)
+            if waiting and len(waiting) > used:
+                targets.append(waiting[used])
+                taken[result.call_id] = used + 1
+            elif result.call_id in self._answered:
+                targets.append(self._answered[result.call_id])
+            elif waiting and used:
+                targets.append(waiting[used - 1])
+            else:
+                raise FormatError(
+                    f"tool result {result.call_id!r} answers no call; add the assistant message with the call first"
+                )
+        changed: dict[int, None] = {}
+        ids = []
+        for result, count, (position, index) in zip(message.results, counts, targets, strict=True):
+            waiting = self._open.get(result.call_id)
+            if waiting and waiting[0] == (position, index):
+                waiting.popleft()
+                if not waiting:
+                    del self._open[result.call_id]
+            self._answered[result.call_id] = (position, index)
+            draft = self._drafts[position]
+            draft.results[index] = (result, count)
+            ids.append(draft.id)
+            changed[position] = None
+        for position in changed:
+            self._put(position, self._page(self._drafts[position]))
+        return ids, list(changed)
+
+    def _page(self, draft: _Draft) -> Page:
+        messages, tokens = [draft.head], [message_tokens(draft.head, draft.head_counts, self.info)]
+        parts = [draft.head_counts]
+        for index, call in enumerate(draft.head.calls):
+            result, count = draft.results.get(index) or (ToolResult(call.id, NO_RESULT), self._missing)
+            answer = Message("tool", (result,))
+            messages.append(answer)
+            parts.append((count,))
+            tokens.append(message_tokens(answer, (count,), self.info))
+        return Page(draft.id, tuple(messages), tuple(tokens), draft.id in self.pinned, tuple(parts))
+
+    def _put(self, position: int, page: Page) -> None:
+        if position == len(self.all):
+            self.all.append(page)
+            self.sums.append(self.sums[-1] + page.tokens)
+            return
+        grown = page.tokens - self.all[position].tokens
+        self.all[position] = page
+        # A result nearly always joins the newest page: this loop then runs once.
+        for at in range(position + 1, len(self.sums)):
+            self.sums[at] += grown
+
+    def pin(self, page: int, pinned: bool) -> None:
+        """Mark the page as pinned, or not; it must be there."""
+        position = self.position(page)
+        if position is None:
+            raise KeyError(page)
+        (self.pinned.add if pinned else self.pinned.discard)(page)
+        old = self.all[position]
+        self.all[position] = Page(old.id, old.messages, old.message_tokens, pinned, old.part_tokens)
+        at = bisect.bisect_left(self.must, page)
+        there = at < len(self.must) and self.must[at] == page
+        if pinned and not there:
+            self.must.insert(at, page)
+        elif not pinned and there and old.role != "system":
+            del self.must[at]

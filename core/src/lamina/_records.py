@@ -1,0 +1,222 @@
+"""The session log's records and their bytes.
+
+A record is MessagePack: ``[schema, kind, …fields]``. The log owns the originals; everything else is derived from
+it. A record from a newer release is refused, never guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from attrs import asdict, frozen
+
+from lamina.errors import IntegrityError
+from lamina.model import Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
+from lamina.protocols import Digest, Entry, Excerpt, PagedOut, Rendition, Shortened, Verbatim
+
+SCHEMA = 1
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+@frozen
+class Said:
+    """A message was added."""
+
+    message: Message
+    pages: tuple[int, ...]
+    """The page that each of its results (in a tool message), or the message itself, belongs to."""
+    counts: tuple[int, ...]
+    """Tokens of each part, frames of calls included, by the counter of ``counter``."""
+    counter: str
+    source: int | None = None
+    """Number of the source record that it came from."""
+    digest: bytes = b""
+    """Of that source record, on the first message that came from it."""
+
+
+@frozen
+class Sourced:
+    """A source record that says nothing to a model was kept."""
+
+    source: int
+    digest: bytes
+    reason: str
+
+
+@frozen
+class Compacted:
+    """The renditions changed: the entries hold every page up to the last one's."""
+
+    entries: tuple[Entry, ...]
+    budget: int
+    pager: str
+
+
+@frozen
+class Admitted:
+    """A large page entered the window in a shorter form."""
+
+    entry: Entry
+
+
+@frozen
+class Pinned:
+    """A page was pinned, or unpinned."""
+
+    page: int
+    pinned: bool
+
+
+@frozen
+class Faulted:
+    """A page that was not resident was needed."""
+
+    page: int
+
+
+@frozen
+class Checkpointed:
+    """A name for this place in the log."""
+
+    name: str
+
+
+@frozen
+class RolledBack:
+    """All records after ``to`` (a sequence number) and before this one are void."""
+
+    to: int
+
+
+@frozen
+class Forked:
+    """The session begins as another one stood at a sequence number."""
+
+    parent: str
+    to: int
+
+
+@frozen
+class Lived:
+    """The life cycle moved on."""
+
+    state: str
+
+
+LogRecord = Said | Sourced | Compacted | Admitted | Pinned | Faulted | Checkpointed | RolledBack | Forked | Lived
+
+
+def _part_out(part: Part) -> list[Any]:
+    match part:
+        case Text(text):
+            return ["t", text]
+        case ToolCall(id, name, arguments):
+            return ["c", id, name, arguments]
+        case ToolResult(call_id, text, error, images):
+            return ["r", call_id, text, error, [[i.media_type, i.data] for i in images]]
+        case Image(media_type, data):
+            return ["i", media_type, data]
+        case Reasoning(text, signature, redacted):
+            return ["h", text, signature, redacted]
+        case Opaque(kind, data):
+            return ["o", kind, data]
+
+
+def _part_in(raw: Sequence[Any]) -> Part:
+    match raw:
+        case ["t", text]:
+            return Text(text)
+        case ["c", id, name, arguments]:
+            return ToolCall(id, name, arguments)
+        case ["r", call_id, text, error, images]:
+            return ToolResult(call_id, text, error, tuple(Image(m, d) for m, d in images))
+        case ["i", media_type, data]:
+            return Image(media_type, data)
+        case ["h", text, signature, redacted]:
+            return Reasoning(text, signature, redacted)
+        case ["o", kind, data]:
+            return Opaque(kind, data)
+    raise ValueError(f"part {raw[:1]!r}")
+
+
+def _entry_out(entry: Entry) -> list[Any]:
+    match entry.rendition:
+        case Verbatim():
+            form: list[Any] = ["v"]
+        case PagedOut():
+            form = ["p"]
+        case Shortened(page, texts, compressor, lossless, covers, tokens):
+            flat = [[m, p, text] for (m, p), text in texts.items()]
+            form = ["s", page, flat, compressor, lossless, covers, tokens]
+        case Digest(excerpts, tokens):
+            form = ["d", [[e.page, e.text] for e in excerpts], tokens]
+    return [entry.first, entry.last, form, entry.rule, entry.score]
+
+
+def _entry_in(raw: Sequence[Any]) -> Entry:
+    first, last, form, rule, score = raw
+    rendition: Rendition
+    match form:
+        case ["v"]:
+            rendition = Verbatim()
+        case ["p"]:
+            rendition = PagedOut()
+        case ["s", page, flat, compressor, lossless, covers, tokens]:
+            rendition = Shortened(page, {(m, p): text for m, p, text in flat}, compressor, lossless, covers, tokens)
+        case ["d", excerpts, tokens]:
+            rendition = Digest(tuple(Excerpt(page, text) for page, text in excerpts), tokens)
+        case _:
+            raise ValueError(f"rendition {form[:1]!r}")
+    return Entry(first, last, rendition, rule, score)
+
+
+def encode(record: LogRecord) -> bytes:
+    """The record's bytes."""
+    match record:
+        case Said(m, pages, counts, counter, source, digest):
+            said = [m.role, [_part_out(p) for p in m.parts], m.group, m.created_s]
+            return _encode([SCHEMA, "said", said, pages, counts, counter, source, digest])
+        case Compacted(entries, budget, pager):
+            return _encode([SCHEMA, "compacted", [_entry_out(e) for e in entries], budget, pager])
+        case Admitted(entry):
+            return _encode([SCHEMA, "admitted", _entry_out(entry)])
+        case _:
+            fields = asdict(record, recurse=False)
+            return _encode([SCHEMA, type(record).__name__.lower(), *fields.values()])
+
+
+_PLAIN: Mapping[str, type[Any]] = {
+    c.__name__.lower(): c for c in (Sourced, Pinned, Faulted, Checkpointed, RolledBack, Forked, Lived)
+}
+
+
+def decode(key: str, data: bytes) -> LogRecord:
+    """The record of these bytes.
+
+    Raises:
+        IntegrityError: Damaged, or written by a newer release; names the key.
+    """
+    try:
+        raw = _decode(data)
+        if raw[0] > SCHEMA:
+            raise IntegrityError(
+                f"{key}: written by a newer lamina (schema {raw[0]}, this one reads {SCHEMA}); upgrade"
+            )
+        match raw[1:]:
+            case ["said", [role, parts, group, created_s], pages, counts, counter, source, digest]:
+                message = Message(role, tuple(map(_part_in, parts)), group, created_s)
+                return Said(message, tuple(pages), tuple(counts), counter, source, digest)
+            case ["compacted", entries, budget, pager]:
+                return Compacted(tuple(map(_entry_in, entries)), budget, pager)
+            case ["admitted", entry]:
+                return Admitted(_entry_in(entry))
+            case [kind, *fields]:
+                record: LogRecord = _PLAIN[kind](*fields)
+                return record
+    except (msgspec.DecodeError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise IntegrityError(f"{key}: damaged record ({error}); restore the store from a copy") from error
+    raise IntegrityError(f"{key}: damaged record; restore the store from a copy")

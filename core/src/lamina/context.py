@@ -1,0 +1,264 @@
+"""A context: an opened configuration, with its sessions, memory and tools, in one namespace."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lamina._counting import CheckedCounter
+from lamina._engine import Parts
+from lamina._host import Opened
+from lamina._log import segment
+from lamina.config import Config, load
+from lamina.errors import ConfigError, FormatError, SessionStateError, UnknownPluginError, UnknownSessionError
+from lamina.memory import Memories, Moved
+from lamina.model import Hit, Memory, MemoryKind, Page
+from lamina.protocols import Format, Get, Parsed, ParseRequest, Scan
+from lamina.session import Imported, Session, SessionInfo, Shared
+from lamina.tools import Registry
+
+_NAME_BYTES = 250
+"""Longest session name: three times as many bytes when quoted must leave room in a key of 1,000."""
+
+
+class Context:
+    """An opened configuration; :func:`lamina.open` gives one."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.tools: Registry
+        """The tools that the configuration names, and those registered since."""
+        self.formats: dict[str, Format] = {}
+        """Every installed or configured format."""
+        self._sessions: dict[str, Session] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._shared: Shared
+        self._memories: Memories
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        config = self.config
+        opened = Opened(config, stack, self)
+        window = config.window
+        counter = CheckedCounter(await opened.open("counter", window.counter), window.counter)
+        for name in dict.fromkeys([*config.names("format"), *config.catalogue.names("format")]):
+            self.formats[name] = await opened.open("format", name)
+        parts = Parts(
+            pager=(window.pager, await opened.open("pager", window.pager)),
+            scorer=(window.scorer, await opened.open("scorer", window.scorer)) if window.scorer else None,
+            compressors=tuple([(name, await opened.open("compressor", name)) for name in window.compressors]),
+            count=counter,
+            clock=time.time,
+            strict=window.strict,
+        )
+        storage = await opened.open("storage", config.log.storage)
+        tiers = [(name, await opened.open("tier", name)) for name in config.memory.tiers]
+        self._memories = Memories(tiers, storage, self.session, time.time, config.catalogue)
+        self._shared = Shared(
+            storage, parts, self.formats, config.catalogue, window.budget, window.recall_share, window.recall_limit,
+            recall=self._recall_for_window, owing=bool(tiers), fork=self._empty_session,
+        )  # fmt: skip
+        executor = await opened.open("executor", config.calls.executor) if config.calls.executor else None
+        self.tools = Registry(config.calls, config.catalogue, executor)
+        for name in config.names("tool"):
+            self.tools.register(await opened.open("tool", name))
+
+    async def _close(self) -> None:
+        for session in self._sessions.values():
+            await session.flush()
+
+    # ------------------------------------------------------------- sessions
+
+    async def session(self, id: str, *, create: bool = True) -> Session:
+        """The session of this id, opened from the log, or a new one.
+
+        Raises:
+            UnknownSessionError: There is none, and ``create`` is false.
+            SessionStateError: The id is no name for a session.
+        """
+        if id in self._sessions:
+            return self._sessions[id]
+        if not id or len(id.encode("utf-8", "replace")) > _NAME_BYTES or not id.isprintable():
+            raise SessionStateError(f"{id[:50]!r} is no session id: 1 to {_NAME_BYTES} bytes of printable text")
+        async with self._opening.setdefault(id, asyncio.Lock()):
+            if id in self._sessions:
+                return self._sessions[id]
+            record = (await self._shared.storage.get(Get(keys=[f"ses/{segment(id)}"])))[0]
+            if record is None and not create:
+                raise UnknownSessionError(id, [info.id for info in await self.sessions()])
+            session = Session(self._shared, id)
+            if record is not None:
+                await session.load(record.value)
+            self._sessions[id] = session
+            return session
+
+    async def _empty_session(self, id: str) -> Session:
+        session = await self.session(id)
+        if session.pages or session.state != "open":
+            raise SessionStateError(f"session {id!r} exists already; fork to another name")
+        return session
+
+    async def sessions(self) -> list[SessionInfo]:
+        """All sessions of the namespace, the most recently changed first."""
+        infos: dict[str, SessionInfo] = {}
+        after: str | None = None
+        while True:
+            batch = await self._shared.storage.scan(Scan(prefix="ses/", after=after))
+            for record in batch:
+                info = SessionInfo(**msgspec.msgpack.decode(record.value))
+                infos[info.id] = info
+            if len(batch) < 1000:
+                break
+            after = batch[-1].key
+        for id, session in self._sessions.items():
+            if id in infos:
+                infos[id] = session.info
+        return sorted(infos.values(), key=lambda i: (-i.updated_s, i.id))
+
+    async def import_data(
+        self, data: bytes, source: str = "input", *, format: str = "auto", session: str | None = None
+    ) -> list[Imported]:
+        """Store a recording; of one that was imported before, what is new.
+
+        Args:
+            data: The file's bytes.
+            source: Its name, for messages, and for the session's id where the recording names none.
+            format: A format's name, or ``auto`` to detect it by content.
+            session: The id to store it under, where it holds one session; which one to take, where it holds more.
+
+        Raises:
+            FormatError: It cannot be read; file, line and reason. Nothing of it is stored.
+        """
+        name = format if format != "auto" else self.detect(data, source)
+        if name not in self.formats:
+            raise UnknownPluginError("format", name, tuple(self.formats))
+        groups: dict[str, list[Parsed]] = {}
+        fallback = session or Path(source).stem or "session"
+        first: str | None = None
+        for parsed in self.formats[name].parse(ParseRequest(data=data, source=source)):
+            id = parsed.session if parsed.session is not None else (first or fallback)
+            if first is None and parsed.session is not None:
+                first = id
+            groups.setdefault(id, []).append(parsed)
+        if not groups:
+            return []
+        if session is not None:
+            groups = self._chosen(groups, session, source)
+        done = []
+        for id, records in groups.items():
+            into = await self.session(id)
+            done.append(await into.import_records(records, name, source))
+        return done
+
+    @staticmethod
+    def _chosen(groups: dict[str, list[Parsed]], session: str, source: str) -> dict[str, list[Parsed]]:
+        if session in groups:
+            return {session: groups[session]}
+        if len(groups) == 1:
+            return {session: next(iter(groups.values()))}
+        known = ", ".join(list(groups)[:8]) + (" …" if len(groups) > 8 else "")
+        raise FormatError(f"holds {len(groups)} sessions, none of them {session!r}; choose one of: {known}", source)
+
+    def detect(self, data: bytes, source: str = "input") -> str:
+        """The format that the data is in.
+
+        Raises:
+            FormatError: None fits; says which are installed.
+        """
+        request = ParseRequest(data=data, source=source)
+        sure = {name: form.sniff(request) for name, form in self.formats.items()}
+        best = max(sure, key=lambda n: sure[n], default=None)
+        if best is None or sure[best] <= 0:
+            known = ", ".join(sorted(self.formats)) or "none"
+            raise FormatError(f"no installed format fits; name one with --format (installed: {known})", source)
+        return best
+
+    async def format(self, name: str) -> Format:
+        """A format by name.
+
+        Raises:
+            UnknownPluginError: Says which are installed.
+        """
+        if name not in self.formats:
+            raise UnknownPluginError("format", name, tuple(self.formats))
+        return self.formats[name]
+
+    # ------------------------------------------------------------- memory
+
+    async def recall(self, query: str, *, limit: int = 10, session: str | None = None) -> list[Hit]:
+        """The memories that fit the query best, from all tiers, each with its text, scores and tier.
+
+        Args:
+            query: Any text.
+            limit: At most so many.
+            session: Only pages of this session.
+        """
+        return await self._memories.recall(query, limit=limit, session=session)
+
+    async def _recall_for_window(self, query: str, limit: int, session: str) -> Sequence[Hit]:
+        return await self.recall(query, limit=limit)
+
+    async def remember(
+        self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = (), importance: float = 0.5
+    ) -> Memory:
+        """Write a memory that outlives every window.
+
+        Raises:
+            ConfigError: No tiers are configured.
+        """
+        if not self._memories.tiers:
+            raise ConfigError(["memory.tiers: empty, so nothing can be remembered; name at least one tier"])
+        return await self._memories.remember(text, kind=kind, tags=tags, importance=importance)
+
+    async def consolidate(self) -> Moved:
+        """Let the tiers follow the log, and move memories between them by their policies."""
+        return await self._memories.consolidate()
+
+    async def memories(self) -> dict[str, int]:
+        """How many memories each tier holds."""
+        await self._memories.catch_up()
+        return await self._memories.counts()
+
+    async def expand(self, session: str, first: int, last: int | None = None) -> list[Page]:
+        """Original pages of a session; those that were not resident count as faults."""
+        return await (await self.session(session, create=False)).expand(first, last)
+
+
+@asynccontextmanager
+async def open(
+    path: str | Path | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    profile: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    config: Config | None = None,
+) -> AsyncIterator[Context]:
+    """Open a configuration: ``async with lamina.open() as ctx``.
+
+    Args:
+        path: A TOML file; see :func:`lamina.config.load` for where it is looked for otherwise.
+        settings: In the shape of the file; wins over it and over the environment.
+        profile: Which installed profile to start from.
+        environ: Instead of ``os.environ``.
+        config: A configuration that was read already; the other arguments then mean nothing.
+
+    Raises:
+        ConfigError: Every fault of the configuration at once.
+        PluginError: A part could not be opened.
+    """
+    from lamina.logging import configure
+
+    config = config or load(path, settings=settings, profile=profile, environ=environ)
+    configure(config.logging.level, config.logging.format)
+    async with AsyncExitStack() as stack:
+        context = Context(config)
+        await context._open(stack)
+        try:
+            yield context
+        finally:
+            await context._close()

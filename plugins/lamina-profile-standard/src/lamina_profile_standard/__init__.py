@@ -1,0 +1,33 @@
+"""The standard profile of lamina: what a person wants on one machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.hookspecs import RegisterProfile, hookimpl
+
+STANDARD: dict[str, Any] = {
+    "window": {
+        "pager": "compact",
+        "counter": "tiktoken",
+        "scorer": "recency",
+        "compressors": ["truncate"],
+    },
+    "log": {"storage": "main"},
+    "memory": {"tiers": ["short", "medium", "long"]},
+    "storages": {"main": {"use": "sqlite", "path": "lamina.db"}},
+    "indexes": {"main": {"use": "lexical", "path": "lexical.db"}},
+    "tiers": {
+        "short": {"storage": "main", "index": "main"},
+        "medium": {"storage": "main", "index": "main"},
+        "long": {"storage": "main", "index": "main"},
+    },
+    "tools": {"recall": {}, "expand": {}, "remember": {}},
+}
+"""One SQLite file for logs and memories, one lexical index, exact counts."""
+
+
+@hookimpl
+def register_profile(register: RegisterProfile) -> None:
+    """Offer ``standard``."""
+    register("standard", STANDARD)
