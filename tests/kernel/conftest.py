@@ -56,7 +56,9 @@ class DictStorage:
         return [Record(k, *self.data[k]) if k in self.data else None for k in request.keys]
 
     async def scan(self, request):
-        found = sorted(k for k in self.data if k.startswith(request.prefix) and (not request.after or k > request.after))
+        found = sorted(
+            k for k in self.data if k.startswith(request.prefix) and (not request.after or k > request.after)
+        )
         return [Record(k, *self.data[k]) for k in found[: request.limit]]
 
 
@@ -138,7 +140,9 @@ class WordIndex:
 
     async def search(self, request):
         wanted = set(request.query.lower().split())
-        scores = {k: len(wanted & set(t.lower().split())) for k, t in self.texts.items() if k.startswith(request.prefix)}
+        scores = {
+            k: len(wanted & set(t.lower().split())) for k, t in self.texts.items() if k.startswith(request.prefix)
+        }
         hits = [IndexHit(k, float(s)) for k, s in scores.items() if s]
         return sorted(hits, key=lambda h: (-h.score, h.id))[: request.limit]
 

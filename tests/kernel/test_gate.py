@@ -34,7 +34,9 @@ def say(kind, size, number):
 
 
 sessions = st.lists(
-    st.tuples(st.sampled_from(["user", "assistant", "call", "call", "system"]), st.integers(1, 60)), min_size=1, max_size=25
+    st.tuples(st.sampled_from(["user", "assistant", "call", "call", "system"]), st.integers(1, 60)),
+    min_size=1,
+    max_size=25,
 )
 
 
@@ -45,7 +47,9 @@ def count(messages):
         total += 4
         texts = [p.text for p in m.parts if isinstance(p, lamina.Text)]
         total += sum(len(t.split()) for t in texts) + max(0, len(texts) - 1)
-        total += sum(4 + len(p.name.split()) + len(p.arguments.split()) for p in m.parts if isinstance(p, lamina.ToolCall))
+        total += sum(
+            4 + len(p.name.split()) + len(p.arguments.split()) for p in m.parts if isinstance(p, lamina.ToolCall)
+        )
         total += sum(len(p.text.split()) for p in m.parts if isinstance(p, lamina.ToolResult))
     return total
 
@@ -128,8 +132,13 @@ class Hostile:
         async def compress(self, request):
             out = []
             for p in request.pages:
-                at = [(m, i) for m, said in enumerate(p.messages) for i, x in enumerate(said.parts) if isinstance(x, lamina.ToolCall)]
-                out.append(Shortened(p.id, {place: "{not json" for place in at or [(0, 0)]} if at else {(0, 0): None}))
+                at = [
+                    (m, i)
+                    for m, said in enumerate(p.messages)
+                    for i, x in enumerate(said.parts)
+                    if isinstance(x, lamina.ToolCall)
+                ]
+                out.append(Shortened(p.id, dict.fromkeys(at or [(0, 0)], "{not json") if at else {(0, 0): None}))
             return out
 
     class DropsTexts:
@@ -156,7 +165,9 @@ def test_a_hostile_compressor_cannot_spoil_a_window(kernel, said, budget, hostil
     assert all("plain" in r for r in repairs)
 
 
-@pytest.mark.parametrize("hostile", [c for c in vars(Hostile).values() if isinstance(c, type) and c is not Hostile.TooMuch])
+@pytest.mark.parametrize(
+    "hostile", [c for c in vars(Hostile).values() if isinstance(c, type) and c is not Hostile.TooMuch]
+)
 def test_a_hostile_compressor_is_named(kernel, hostile):
     said = [("user", 3), ("call", 59)]
     _, repairs = run(kernel, said, 60, compressor=hostile())
@@ -224,7 +235,12 @@ def hostile_plans():
 
 
 @few
-@given(said=sessions, budget=st.integers(60, 300), how=st.sampled_from(hostile_plans()), pins=st.sets(st.integers(0, 5), max_size=2))
+@given(
+    said=sessions,
+    budget=st.integers(60, 300),
+    how=st.sampled_from(hostile_plans()),
+    pins=st.sets(st.integers(0, 5), max_size=2),
+)
 def test_a_hostile_pager_cannot_spoil_a_window(kernel, said, budget, how, pins):
     class Bad(kernel.NewestPager):
         async def plan(self, request):

@@ -75,7 +75,9 @@ class TestPages:
         async def work(ctx, s):
             await s.add(lamina.assistant("", call("a")), lamina.tool_result("a", "one"), lamina.user("more"))
             await s.add(lamina.assistant("", call("a")), lamina.tool_result("a", "two"))
-            await s.add(lamina.assistant("", call("x"), call("x")), lamina.tool_result("x", "3"), lamina.tool_result("x", "4"))
+            await s.add(
+                lamina.assistant("", call("x"), call("x")), lamina.tool_result("x", "3"), lamina.tool_result("x", "4")
+            )
             return texts(s)
 
         pages = in_session(kernel, work)
@@ -207,7 +209,11 @@ class TestState:
                     await (await ctx.session("nothing")).fork("x")
             async with kernel(storage=storage) as ctx:
                 got = {n: [p.text for p in (await ctx.session(n)).pages] for n in ("s", "child", "grandchild")}
-                assert got == {"s": ["one", "two", "mine"], "child": ["one", "two", "other"], "grandchild": ["one", "two"]}
+                assert got == {
+                    "s": ["one", "two", "mine"],
+                    "child": ["one", "two", "other"],
+                    "grandchild": ["one", "two"],
+                }
                 assert {i.id for i in await ctx.sessions()} == {"s", "child", "grandchild"}
 
         asyncio.run(go())

@@ -358,8 +358,6 @@ class PlanRequest:
     query: str | None = None
     faults: Mapping[int, int] = field(factory=dict, hash=False)
     now_s: float = 0.0
-    pinned: Sequence[int] = ()
-    """Ids of the pages that must stand verbatim: pinned ones and those with role ``system``, in log order."""
 
 
 @frozen

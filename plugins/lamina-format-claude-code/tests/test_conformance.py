@@ -76,7 +76,7 @@ class TestClaudeCode(FormatSuite):
     samples = (SESSION, MIXED, AGENT, SESSION.replace(b"\n", b"\r\n\n"))
     bad = {
         "no JSON": (b"hello", 1),
-        "cut off in the third line": (SESSION[: SESSION.index("und b.py".encode())], 3),
+        "cut off in the third line": (SESSION[: SESSION.index(b"und b.py")], 3),
         "two values on a line": (SESSION + b"{} {}\n", 16),
         "a line that is a list": (SESSION + b"\n[]\n", 17),
         "a message that is text": (SESSION + lines({"type": "user", "message": "a"}), 16),

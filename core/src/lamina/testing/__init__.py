@@ -12,7 +12,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from lamina.testing.compressor import CompressorSuite as CompressorSuite
     from lamina.testing.conversations import conversations as conversations
+    from lamina.testing.counter import CounterSuite as CounterSuite
+    from lamina.testing.embedder import EmbedderSuite as EmbedderSuite
     from lamina.testing.format import FormatSuite as FormatSuite
     from lamina.testing.host import LoneHost as LoneHost
     from lamina.testing.pager import PagerSuite as PagerSuite
@@ -22,13 +25,20 @@ if TYPE_CHECKING:
     from lamina.testing.plans import reference_offers as reference_offers
     from lamina.testing.plans import window_tokens as window_tokens
     from lamina.testing.run import failing as failing
+    from lamina.testing.scorer import ScorerSuite as ScorerSuite
+    from lamina.testing.storage import StorageSuite as StorageSuite
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _WHERE = {
+    "CompressorSuite": "compressor",
+    "CounterSuite": "counter",
+    "EmbedderSuite": "embedder",
     "FormatSuite": "format",
     "LoneHost": "host",
     "PagerSuite": "pager",
+    "ScorerSuite": "scorer",
+    "StorageSuite": "storage",
     "conversations": "conversations",
     "failing": "run",
     "made_page": "plans",

@@ -1,0 +1,1 @@
+"""The command ``lamina replay``: recorded sessions through any configuration, measured."""

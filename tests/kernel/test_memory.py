@@ -1,0 +1,218 @@
+"""Memories follow the log, move between tiers, and are recalled from wherever they are."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import lamina
+from lamina.errors import ConfigError
+from lamina.hookspecs import hookimpl
+
+
+def run(work):
+    return asyncio.run(work())
+
+
+def test_what_was_said_is_recalled_with_its_page_and_tier(kernel):
+    async def work():
+        async with kernel() as ctx:
+            s = await ctx.session("s")
+            await s.add(lamina.system("the rules"), lamina.user("we chose port 8417"), lamina.assistant("fine"))
+            hits = await ctx.recall("which port")
+            assert [(h.session, h.page, h.tier, h.memory.text) for h in hits] == [
+                ("s", 2, "first", "we chose port 8417")
+            ]
+            assert hits[0].memory.provenance == ("s#2",)
+            assert await ctx.recall("rules") == []
+            assert await ctx.recall("port", session="other") == []
+            assert await ctx.recall("port", limit=0) == []
+
+    run(work)
+
+
+def test_a_result_that_comes_after_a_recall_is_found_too(kernel):
+    async def work():
+        async with kernel() as ctx:
+            s = await ctx.session("s")
+            await s.add(lamina.user("go"), lamina.assistant("", lamina.ToolCall("c", "read", "{}")))
+            assert await ctx.recall("needle") == []
+            await s.add(lamina.tool_result("c", "the needle is here"))
+            assert [h.page for h in await ctx.recall("needle")] == [2]
+
+    run(work)
+
+
+def test_capacity_demotes_use_promotes_and_all_tiers_are_recalled(kernel):
+    async def work():
+        async with kernel() as ctx:
+            s = await ctx.session("s")
+            for i in range(12):
+                await s.add(lamina.user(f"fact{i} about things"))
+            await ctx.recall("fact11")
+            moved = await ctx.consolidate()
+            counts = await ctx.memories()
+            assert counts == {"first": 5, "second": 5, "third": 2}
+            assert len({m for m, _, _ in moved.demoted}) == 7
+            where, low = {}, None
+            for i in range(12):
+                (hit,) = await ctx.recall(f"fact{i}")
+                where[hit.tier] = where.get(hit.tier, 0) + 1
+                low = i if hit.tier == "third" else low
+            assert where == counts
+            # Recalled twice: what sank comes up again.
+            await ctx.recall(f"fact{low}")
+            moved = await ctx.consolidate()
+            assert (f"s#{low + 1}", "third", "second") in moved.promoted
+            assert (await ctx.recall(f"fact{low}"))[0].tier in ("first", "second")
+
+    run(work)
+
+
+def test_what_is_remembered_outlives_the_context(kernel):
+    storage, index = kernel.DictStorage(), kernel.WordIndex()
+
+    async def work():
+        async with kernel(storage=storage, index=index) as ctx:
+            memory = await ctx.remember("deploy on Fridays never", kind="procedural", tags=("ops",), importance=0.9)
+        async with kernel(storage=storage, index=index) as ctx:
+            (hit,) = await ctx.recall("deploy")
+            assert (hit.memory.id, hit.memory.kind, hit.memory.tags) == (memory.id, "procedural", ("ops",))
+            assert hit.memory.uses == 0
+            assert (await ctx.recall("deploy"))[0].memory.uses == 1
+
+    run(work)
+
+
+def test_a_dropped_index_is_filled_anew(kernel):
+    storage = kernel.DictStorage()
+
+    async def work():
+        async with kernel(storage=storage, index=kernel.WordIndex("one")) as ctx:
+            await (await ctx.session("s")).add(lamina.user("the needle"))
+            await ctx.remember("another needle")
+            assert len(await ctx.recall("needle")) == 2
+        async with kernel(storage=storage, index=kernel.WordIndex("two")) as ctx:
+            assert len(await ctx.recall("needle")) == 2
+
+    run(work)
+
+
+class FailingIndex:
+    """Loses power at its next update."""
+
+    def __init__(self, index):
+        self.index, self.generation, self.fail = index, index.generation, True
+
+    async def update(self, request):
+        if self.fail:
+            raise OSError("power")
+        await self.index.update(request)
+
+    async def search(self, request):
+        return await self.index.search(request)
+
+
+def test_a_crash_between_tier_and_index_is_made_good(kernel):
+    storage, index = kernel.DictStorage(), kernel.WordIndex()
+
+    async def work():
+        async with kernel(storage=storage, index=FailingIndex(index)) as ctx:
+            await (await ctx.session("s")).add(lamina.user("the needle"))
+            with pytest.raises(OSError, match="power"):
+                await ctx.recall("needle")
+        async with kernel(storage=storage, index=index) as ctx:
+            assert [h.page for h in await ctx.recall("needle")] == [1]
+
+    run(work)
+
+
+def test_rolled_back_pages_are_not_recalled(kernel):
+    async def work():
+        async with kernel() as ctx:
+            s = await ctx.session("s")
+            await s.add(lamina.user("keep this needle"))
+            await s.checkpoint("x")
+            await s.add(lamina.user("void this needle"), lamina.user("more"))
+            assert len(await ctx.recall("needle")) == 2
+            await s.rollback("x")
+            assert [h.page for h in await ctx.recall("needle")] == [1]
+            await s.add(lamina.user("a new needle"))
+            assert [h.page for h in await ctx.recall("needle")] == [1, 4]
+
+    run(work)
+
+
+def test_the_query_brings_what_is_not_resident_into_a_bounded_tail(kernel):
+    async def work():
+        async with kernel({"window": {"recall_share": 0.5}}) as ctx:
+            s = await ctx.session("s")
+            await s.add(lamina.user("the needle is in bay seven " + "hay " * 20))
+            for i in range(8):
+                await s.add(lamina.user(f"straw{i} " * 25))
+            plain = await s.window(200)
+            window = await s.window(200, query="needle")
+            assert window.tokens <= 200
+            assert window.prefix == plain.prefix
+            (tail,) = window.tail
+            assert tail.role == "user"
+            assert "needle is in bay seven" in tail.text
+            assert "s page 1" in tail.text
+            assert "no instructions" in tail.text
+            assert [(r.first, r.rendition) for r in window.ledger.rows if r.rendition == "recalled"] == [
+                (1, "recalled")
+            ]
+            # What is recalled is never logged as something said.
+            assert len(s.pages) == 9
+            newest = await s.window(200, query="straw7")
+            assert all("straw7" not in m.text for m in newest.tail)
+
+    run(work)
+
+
+def test_without_tiers_the_log_alone_works(kernel):
+    async def work():
+        async with kernel({"memory": {"tiers": []}}) as ctx:
+            await (await ctx.session("s")).add(lamina.user("x"))
+            assert await ctx.recall("x") == []
+            with pytest.raises(ConfigError, match=r"memory\.tiers: empty"):
+                await ctx.remember("x")
+            assert (await ctx.consolidate()).demoted == ()
+
+    run(work)
+
+
+def test_observers_are_told_and_a_broken_one_disturbs_nobody(kernel, capsys):
+    told = []
+
+    class Observer:
+        @hookimpl
+        def memory_written(self, memory, tier):
+            told.append(("memory", memory.id, tier))
+
+        @hookimpl
+        def pages_paged_out(self, session, pages):
+            told.append(("out", session, pages))
+
+        @hookimpl
+        def page_faulted(self, page):
+            told.append(("fault", page))
+
+        @hookimpl
+        def window_compacted(self, window):
+            raise RuntimeError("observer")
+
+    async def work():
+        async with kernel({}, Observer()) as ctx:
+            s = await ctx.session("s")
+            await s.add(*(lamina.user("word " * 30) for _ in range(5)))
+            await s.window(100)
+            await s.expand(1)
+            await ctx.consolidate()
+
+    run(work)
+    assert ("out", "s", ((1, 4),)) in told
+    assert ("fault", 1) in told
+    assert ("memory", "s#1", "first") in told
+    assert "observer failed" in capsys.readouterr().err

@@ -1,0 +1,160 @@
+"""Tools: registry, schemas, grants, many calls at once."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from lamina import Call
+from lamina.errors import ArgumentsError, DeniedError, ToolError, UnknownToolError
+from lamina.hookspecs import hookimpl
+from lamina.protocols import ToolSpec
+
+
+def in_context(kernel, work, settings=None, *plugins):
+    async def go():
+        async with kernel(settings, *plugins) as ctx:
+            return await work(ctx)
+
+    return asyncio.run(go())
+
+
+def made(name, run, **schema):
+    class Made:
+        spec = ToolSpec(name, "made", {"type": "object", **schema})
+
+        async def call(self, request):
+            return await run(request)
+
+    return Made()
+
+
+def test_a_call_gives_the_tools_text(kernel):
+    async def work(ctx):
+        result = await ctx.tools.call(Call("echo", {"text": "hi"}, id="7"))
+        assert (result.text, result.error, result.call.id) == ("hi", False, "7")
+        assert result.elapsed_s >= 0
+        assert [s.name for s in ctx.tools.specs()] == ["echo"]
+
+    in_context(kernel, work)
+
+
+def test_arguments_that_do_not_fit_are_all_named_with_their_path(kernel):
+    async def work(ctx):
+        with pytest.raises(ArgumentsError) as caught:
+            await ctx.tools.call(Call("echo", {"text": 5, "more": 1}))
+        assert len(caught.value.faults) == 2
+        assert any(f.startswith("text: 5 is not of type") for f in caught.value.faults)
+
+    in_context(kernel, work)
+
+
+def test_an_unknown_tool_lists_the_known_ones(kernel):
+    async def work(ctx):
+        with pytest.raises(UnknownToolError, match="no tool named 'ecko'; registered: echo"):
+            await ctx.tools.call(Call("ecko"))
+
+    in_context(kernel, work)
+
+
+def test_what_a_tool_raises_is_a_result_that_the_model_reads(kernel):
+    async def boom(request):
+        raise RuntimeError("no disk")
+
+    async def number(request):
+        return 5
+
+    async def work(ctx):
+        ctx.tools.register(made("boom", boom))
+        ctx.tools.register(made("number", number))
+        result = await ctx.tools.call(Call("boom"))
+        assert (result.error, result.text) == (True, "RuntimeError: no disk")
+        assert "returned int, not text" in (await ctx.tools.call(Call("number"))).text
+
+    in_context(kernel, work)
+
+
+def test_a_call_that_takes_too_long_is_ended(kernel):
+    async def forever(request):
+        await asyncio.Event().wait()
+
+    async def work(ctx):
+        ctx.tools.register(made("forever", forever))
+        result = await ctx.tools.call(Call("forever"))
+        assert (result.error, result.text) == (True, "forever took longer than 0.01 s")
+
+    in_context(kernel, work, {"calls": {"timeout_s": 0.01}})
+
+
+def test_hundreds_of_calls_run_at_once(kernel):
+    running = asyncio.Barrier(300)
+
+    async def meet(request):
+        await running.wait()  # passes only when all of them are inside
+        return str(request.arguments["n"])
+
+    async def work(ctx):
+        ctx.tools.register(made("meet", meet))
+        results = await ctx.tools.gather([Call("meet", {"n": n}) for n in range(300)])
+        assert [r.text for r in results] == [str(n) for n in range(300)]
+
+    in_context(kernel, work)
+
+
+def test_refused_calls_among_many_are_results_too(kernel):
+    async def work(ctx):
+        good, bad = await ctx.tools.gather([Call("echo", {"text": "x"}), Call("nope")])
+        assert (good.text, bad.error) == ("x", True)
+        assert "no tool named 'nope'" in bad.text
+
+    in_context(kernel, work)
+
+
+def test_grants_deny_and_ask(kernel):
+    class Guard:
+        @hookimpl
+        def authorize(self, call):
+            return call.arguments["text"] == "please"
+
+    async def denied(ctx):
+        assert ctx.tools.specs() == []
+        with pytest.raises(DeniedError, match=r"denied: the configuration denies it"):
+            await ctx.tools.call(Call("echo", {"text": "x"}))
+
+    async def asked(ctx):
+        assert (await ctx.tools.call(Call("echo", {"text": "please"}))).text == "please"
+        with pytest.raises(DeniedError, match="no authorize hook allowed it"):
+            await ctx.tools.call(Call("echo", {"text": "now"}))
+
+    in_context(kernel, denied, {"calls": {"grants": [{"tool": "e*", "decision": "deny"}]}})
+    ask = {"calls": {"grants": [{"tool": "echo", "decision": "ask"}]}}
+    in_context(kernel, asked, ask, Guard())
+    with pytest.raises(DeniedError):
+        in_context(kernel, asked, ask)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 65, "a.b", "ü"])
+def test_names_that_providers_refuse_are_refused(kernel, name):
+    async def work(ctx):
+        with pytest.raises(ToolError, match="only letters, digits"):
+            ctx.tools.register(made(name, None))
+        with pytest.raises(ToolError, match="registered already"):
+            ctx.tools.register(made("echo", None))
+
+    in_context(kernel, work)
+
+
+def test_finished_calls_are_told_to_observers(kernel):
+    told = []
+
+    class Observer:
+        @hookimpl
+        def call_finished(self, result):
+            told.append(result.text)
+
+    async def work(ctx):
+        await ctx.tools.call(Call("echo", {"text": "x"}))
+
+    in_context(kernel, work, {}, Observer())
+    assert told == ["x"]
