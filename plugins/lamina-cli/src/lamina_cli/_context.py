@@ -73,14 +73,14 @@ async def take(context: Context, given: str, chosen: str | None = None) -> Taken
         JobError: Neither a file nor a stored session, or nothing in it.
         FormatError: The file cannot be read; nothing was stored.
     """
-    path = Path(given)
-    if given != "-" and (path.is_dir() or not path.exists()):
+    kind = _kind(given)
+    if kind != "file":
         known = {info.id for info in await context.sessions()}
         if given in known:
             if chosen not in (None, given):
                 wrong(f"{given} is a stored session; --session chooses among those of a file")
             return Taken(await context.session(given, create=False), None)
-        if path.is_dir():
+        if kind == "folder":
             raise JobError(f"{given}: is a folder; name a file in it, or a stored session")
         raise JobError(f"{given}: no such file, and no stored session of this id; check the path, or: lamina sessions")
     with busy(f"reading {given}"):
@@ -88,13 +88,27 @@ async def take(context: Context, given: str, chosen: str | None = None) -> Taken
     return Taken(await context.session(imported.session), imported)
 
 
-async def _import_one(context: Context, given: str, chosen: str | None) -> Imported:
+def _kind(given: str) -> str:
+    path = Path(given)
     if given == "-":
-        data = sys.stdin.buffer.read()
-        # Named by its content: what else comes through a pipe some day is another session.
-        source = f"stdin-{blake2b(data, digest_size=4).hexdigest()}"
-    else:
-        data, source = Path(given).read_bytes(), given
+        return "file"
+    try:
+        return "folder" if path.is_dir() else "file" if path.exists() else ""
+    except (OSError, ValueError):  # too long for a path, or with U+0000 in it
+        return ""
+
+
+def read(given: str) -> tuple[bytes, str]:
+    """The bytes of a file or of standard input (``-``), and the source's name."""
+    if given != "-":
+        return Path(given).read_bytes(), given
+    data = sys.stdin.buffer.read()
+    # Named by its content: what else comes through a pipe some day is another session.
+    return data, f"stdin-{blake2b(data, digest_size=4).hexdigest()}"
+
+
+async def _import_one(context: Context, given: str, chosen: str | None) -> Imported:
+    data, source = read(given)
     done = await context.import_data(data, source, session=chosen, single=True) if data.strip() else []
     if not done or not done[0].pages:
         skipped = f" (skipped: {skips(done[0])})" if done and done[0].skipped else ""

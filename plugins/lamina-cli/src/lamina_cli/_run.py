@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import tomllib
@@ -59,11 +60,9 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _tell(text: str) -> None:
-    try:
+    with contextlib.suppress(OSError):  # where nobody listens any more
         sys.stdout.flush()
         say(f"lamina: {text}", sys.stderr)
-    except OSError:
-        pass  # nobody listens any more
 
 
 def _silence() -> None:
@@ -71,10 +70,8 @@ def _silence() -> None:
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
-        try:
+        with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        except (OSError, ValueError):
-            pass
 
 
 def _options(argv: Sequence[str]) -> list[str]:

@@ -26,6 +26,9 @@ from lamina_cli._output import busy, is_terminal, number, plural, say, visible, 
 from lamina_cli._tables import width
 from lamina_cli._use import named
 
+TESTED = (3, 14)
+"""The newest Python that the tests run on."""
+
 Status = Literal["ok", "warn", "fail"]
 
 
@@ -75,8 +78,11 @@ async def _all(arguments: argparse.Namespace) -> list[Check]:
 
 def _python() -> Check:
     version = platform.python_version()
-    if sys.version_info < (3, 11):
-        return Check("python", "fail", version, "install Python 3.11 or newer")
+    if sys.version_info[:2] > TESTED:
+        newest = ".".join(map(str, TESTED))
+        return Check(
+            "python", "warn", f"{version} is newer than what lamina was tested on", f"Python 3.11 to {newest} is sure"
+        )
     return Check("python", "ok", f"{version}, {platform.system()}")
 
 

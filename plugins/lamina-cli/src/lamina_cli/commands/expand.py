@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lamina import Context, Page
-from lamina_cli._context import add_json, in_context, stored
+from lamina_cli._context import in_context, stored
 from lamina_cli._failures import wrong
 from lamina_cli._output import first_line, for_reader, note, number, say, write_bytes, write_json
 from lamina_cli._pages import span

@@ -13,7 +13,7 @@ from attrs import asdict, define, field
 
 from lamina import Context
 from lamina.session import Imported
-from lamina_cli._context import add_json, in_context, skips
+from lamina_cli._context import add_json, in_context, read, skips
 from lamina_cli._failures import FAILED, told, wrong
 from lamina_cli._output import busy, is_terminal, note, number, plural, say, write_json
 from lamina_cli._tables import Table, show
@@ -21,7 +21,9 @@ from lamina_cli._tables import Table, show
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("files", metavar="FILE", nargs="+", help="a recorded session, or a set of them")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="a recorded session or a set of them; - for standard input"
+    )
     parser.add_argument("--session", metavar="ID", help="which session of a file that holds several; or the id to store it under")  # fmt: skip
     parser.add_argument("--format", default="auto", metavar="NAME", help="the files' format (default: found out by their content)")  # fmt: skip
     add_json(parser)
@@ -61,11 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _import(context: Context, file: str, arguments: argparse.Namespace, outcome: Outcome) -> None:
     try:
-        data = Path(file).read_bytes()
+        data, source = read(file)
         if not data.strip():
             outcome.empty.append(file)
             return
-        done = await context.import_data(data, file, format=arguments.format, session=arguments.session)
+        done = await context.import_data(data, source, format=arguments.format, session=arguments.session)
     except Exception as error:  # noqa: BLE001 - the other files are still to be imported
         if arguments.debug:
             import traceback
