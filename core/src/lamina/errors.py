@@ -120,8 +120,9 @@ class SeveralSessionsError(FormatError):
 
     def __str__(self) -> str:
         none = "" if self.wanted is None else f", none of them {self.wanted!r}"
-        known = ", ".join(self.sessions[:8]) + (" …" if len(self.sessions) > 8 else "")
-        return f"{self.source}: {self.why}{none}; choose one with --session: {known}"
+        known = ", ".join(self.sessions[:20])
+        more = f" and {len(self.sessions) - 20} more (lamina import stores them all)" if len(self.sessions) > 20 else ""
+        return f"{self.source}: {self.why}{none}; choose one with --session: {known}{more}"
 
 
 class StorageError(LaminaError):

@@ -83,7 +83,7 @@ async def take(context: Context, given: str, chosen: str | None = None) -> Taken
         if kind == "folder":
             raise JobError(f"{given}: is a folder; name a file in it, or a stored session")
         raise JobError(f"{given}: no such file, and no stored session of this id; check the path, or: lamina sessions")
-    with busy(f"reading {given}"):
+    with busy(f"reading {Path(given).name}"):
         imported = await _import_one(context, given, chosen)
     return Taken(await context.session(imported.session), imported)
 

@@ -112,6 +112,7 @@ def busy(what: str) -> Iterator[None]:
         yield
         return
     from rich.console import Console
+    from rich.markup import escape
 
-    with Console(stderr=True).status(f"{what} …"):
+    with Console(stderr=True).status(f"{escape(visible(what)[:60])} …"):
         yield

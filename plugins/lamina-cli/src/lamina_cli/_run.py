@@ -182,7 +182,7 @@ def _arguments(command: Command, early: argparse.Namespace, rest: Sequence[str])
         arguments = parser.parse_intermixed_args(list(rest))
     except TypeError:  # the command has subcommands or takes the remainder: those cannot be mixed with options
         arguments = parser.parse_args(list(rest))
-    given = {}
+    given: dict[str, Any] = {}
     for option in OPTIONS:
         name = option.removeprefix("--")
         earlier = getattr(early, name)

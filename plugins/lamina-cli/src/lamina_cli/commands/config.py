@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         listed = [{"path": path, "value": value, "origin": origin} for path, value, origin in rows]
         write_json({"file": None if config.file is None else str(config.file), "profile": profile, "values": listed})
         return 0
-    table = Table(["setting", "*value", "from"])
+    table = Table(["~setting", "~value", "~from"])
     for path, value, origin in rows:
         table.add(path, "–" if value is None else json.dumps(value, ensure_ascii=False), origin)
     say(f"profile: {profile or 'none'}; file: {config.file or 'none'}\n")

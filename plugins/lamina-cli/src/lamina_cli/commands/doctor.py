@@ -65,7 +65,8 @@ async def _all(arguments: argparse.Namespace) -> list[Check]:
         config = configuration(arguments)
     except Exception as error:  # noqa: BLE001 - whatever is wrong is what the user wants to know
         faults = error.faults if isinstance(error, ConfigError) else [told(error)[0]]
-        checks += [Check("configuration", "fail", fault, _file(arguments)) for fault in faults]
+        # No remedy beside it: each fault says itself what to do.
+        checks += [Check("configuration", "fail", fault) for fault in faults]
         return [*checks, *_plugins(arguments.catalogue)]
     where = f"profile {config.catalogue.profile(config.top.profile)[0] or 'none'}, file {config.file or 'none'}"
     checks.append(Check("configuration", "ok", where))
@@ -84,10 +85,6 @@ def _python() -> Check:
             "python", "warn", f"{version} is newer than what lamina was tested on", f"Python 3.11 to {newest} is sure"
         )
     return Check("python", "ok", f"{version}, {platform.system()}")
-
-
-def _file(arguments: argparse.Namespace) -> str:
-    return f"correct {arguments.config}" if arguments.config else "correct it there; lamina config shows the rest"
 
 
 def _plugins(catalogue: Catalogue) -> list[Check]:

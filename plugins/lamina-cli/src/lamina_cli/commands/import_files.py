@@ -113,7 +113,7 @@ def _object(outcome: Outcome) -> dict[str, Any]:
 
 
 def _print(outcome: Outcome) -> None:
-    listed = Table(["session", "format", ">new", ">already there", ">pages", ">tokens", "*skipped", "*file"])
+    listed = Table(["~session", "format", ">new", ">already", ">pages", ">tokens", "~skipped", "~file"])
     for file, imported in outcome.done:
         listed.add(
             imported.session, imported.format, number(imported.added), number(imported.already),

@@ -79,7 +79,7 @@ def _print(arguments: argparse.Namespace, taken: Taken, window: Window, messages
         say(f"\n{plural(len(messages), 'message')} written to {arguments.out}")
     elif is_terminal(sys.stdout) and arguments.out is None:
         report(taken, window, sys.stdout)
-        given = shlex.quote(arguments.given)
+        given = shlex.quote(taken.session.id)
         say(f"\n{plural(len(messages), 'message')} ready to send: lamina pack {given} --budget {window.budget} --out FILE, or a pipe")  # fmt: skip
     else:
         write_json(messages)
@@ -92,9 +92,10 @@ def report(taken: Taken, window: Window, stream: TextIO) -> None:
     origin = f"{session.format}, {session.source}" if session.source else session.format
     say(f"session {session.id} ({origin})", stream)
     if taken.imported is not None:
-        new = plural(taken.imported.added, "new message")
+        there = taken.imported.already
+        already = f", {plural(there, 'record')} already there" if there else ""
         skipped = f"; skipped: {skips(taken.imported)}" if taken.imported.skipped else ""
-        say(f"stored: {new}, {plural(taken.imported.already, 'record')} already there{skipped}", stream)
+        say(f"stored: {plural(taken.imported.added, 'new message')}{already}{skipped}", stream)
     percent = share(window.tokens, session.tokens)
     say(f"tokens: {number(session.tokens)} → {number(window.tokens)} ({percent}) of a budget of {number(window.budget)}", stream)  # fmt: skip
     say(f"{plural(len(session.pages), 'page')}: {_renditions(session, window)}\n", stream)

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """List every offer; a configuration that is not valid is said, and stops nothing."""
     catalogue: Catalogue = arguments.catalogue
-    fault, in_use, profile = None, {}, None
+    fault, in_use, profile = None, None, None
     try:
         config = configuration(arguments)
         in_use = used(config)
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
             }
         )
         return 0
-    listed = Table(["kind", "name", "distribution", "version", "*used"])
+    listed = Table(["kind", "name", "~distribution", "version", "~used"])
     for row in rows:
         listed.add(row["kind"], row["name"], row["distribution"], row["version"] or "–", _use(row))
     show(listed)
@@ -54,9 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(catalogue: Catalogue, in_use: dict[tuple[str, str], list[str]], profile: str | None) -> list[dict[str, Any]]:
+def _rows(
+    catalogue: Catalogue, in_use: dict[tuple[str, str], list[str]] | None, profile: str | None
+) -> list[dict[str, Any]]:
+    known = in_use or {}
     rows = [
-        (kind, name, offer.distribution, (kind, name) in in_use, in_use.get((kind, name), []))
+        (kind, name, offer.distribution, (kind, name) in known, known.get((kind, name), []))
         for (kind, name), offers in catalogue.offers.items()
         for offer in offers
     ]
@@ -76,7 +79,7 @@ def _rows(catalogue: Catalogue, in_use: dict[tuple[str, str], list[str]], profil
             "name": name,
             "distribution": distribution,
             "version": catalogue.loaded.get(distribution),
-            "used": yes,
+            "used": None if in_use is None else yes,
             "instances": sorted(instances),
         }
         for kind, name, distribution, yes, instances in sorted(rows)
@@ -85,6 +88,6 @@ def _rows(catalogue: Catalogue, in_use: dict[tuple[str, str], list[str]], profil
 
 def _use(row: dict[str, Any]) -> str:
     if not row["used"]:
-        return "no"
+        return "?" if row["used"] is None else "no"
     others = [name for name in row["instances"] if name != row["name"]]
     return f"yes, as {', '.join(row['instances'])}" if others else "yes"

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         if not hits:
             note(f"nothing recalled for {query!r}")
             return 0
-        found = Table([">score", "tier", "where", "*what"])
+        found = Table([">score", "tier", "~where", "*what"])
         for hit in hits:
             found.add(score(hit.score), hit.tier, hit.memory.id, excerpt(hit.memory.text, query))
         show(found)

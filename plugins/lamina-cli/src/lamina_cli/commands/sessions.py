@@ -27,12 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         if not infos:
             note("no session is stored yet; store one with: lamina import FILE")
-        listed = Table(["session", "format", "state", ">pages", ">messages", ">tokens", "last used", "*source"])
+        listed = Table(["~session", "format", ">pages", ">tokens", "last used", "~source"])
         for info in infos:
-            listed.add(
-                info.id, info.format, info.state, number(info.pages), number(info.messages), number(info.tokens),
-                when(info.updated_s), info.source,
-            )  # fmt: skip
+            listed.add(info.id, info.format, number(info.pages), number(info.tokens), when(info.updated_s), info.source)
         show(listed)
         return 0
 
