@@ -101,8 +101,9 @@ def score(value: float | None) -> str:
 
 
 def when(seconds: float) -> str:
-    """A time of the day here, to the minute."""
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    """A time here, as ``ls`` writes it: to the minute for half a year, then to the day."""
+    recent = abs(time.time() - seconds) < 183 * 24 * 3600
+    return time.strftime("%b %d %H:%M" if recent else "%b %d  %Y", time.localtime(seconds))
 
 
 @contextmanager

@@ -27,9 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
             return 0
         if not infos:
             note("no session is stored yet; store one with: lamina import FILE")
-        listed = Table(["~session", "format", ">pages", ">tokens", "last used", "~source"])
+        listed = Table(["~session", "format", ">pages", ">tokens", "last used"])
         for info in infos:
-            listed.add(info.id, info.format, number(info.pages), number(info.tokens), when(info.updated_s), info.source)
+            listed.add(info.id, info.format, number(info.pages), number(info.tokens), when(info.updated_s))
         show(listed)
         return 0
 
