@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import NoReturn
 
 from lamina.errors import LaminaError, SeveralSessionsError
@@ -29,7 +28,7 @@ def told(error: BaseException) -> tuple[str, int]:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     match error:
-        case KeyboardInterrupt() | asyncio.CancelledError():
+        case KeyboardInterrupt():
             return "interrupted", INTERRUPTED
         case BrokenPipeError():
             return "", FAILED  # the reader went away and needs no telling

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import sys
 from typing import Any
 
 from lamina import Context, Hit
 from lamina_cli._context import add_json, in_context, positive, stored
 from lamina_cli._failures import wrong
-from lamina_cli._output import busy, note, score, visible, write_json
+from lamina_cli._output import busy, is_terminal, note, score, visible, write_json
 from lamina_cli._tables import Table, show
 
 EXCERPT = 240
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             found.add(score(hit.score), hit.tier, hit.memory.id, excerpt(hit.memory.text, query))
         show(found)
         pages = [hit.memory.id for hit in hits if hit.page is not None]
-        if pages:
+        if pages and is_terminal(sys.stdout):
             note(f"in full: lamina expand {shlex.quote(pages[0])}")
         return 0
 
