@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO, TextIO
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -20,12 +20,20 @@ def is_terminal(stream: TextIO) -> bool:
 def say(text: str, stream: TextIO | None = None) -> None:
     """Write a line; what the stream's encoding lacks is shown as ``?``."""
     out = sys.stdout if stream is None else stream
-    line = text + "\n"
-    try:
-        out.write(line)
-    except UnicodeEncodeError:
-        encoding = out.encoding or "ascii"
-        out.write(line.encode(encoding, "replace").decode(encoding))
+    data = (text + "\n").encode(out.encoding or "utf-8", "replace")
+    if hasattr(out, "buffer"):
+        out.flush()
+        _write(out.buffer, data)
+    else:  # a program that calls main() may have put a StringIO there
+        out.write(data.decode(out.encoding or "utf-8"))
+
+
+def _write(out: BinaryIO, data: bytes) -> None:
+    # Under PYTHONUNBUFFERED the stream is raw: it may take a part only, and says so by the count alone.
+    rest = memoryview(data)
+    while rest:
+        rest = rest[out.write(rest) or 0 :]
+    out.flush()
 
 
 def note(text: str) -> None:
@@ -41,8 +49,7 @@ def write_bytes(data: bytes, out: str | None = None) -> None:
         Path(out).write_bytes(data)
         return
     sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+    _write(sys.stdout.buffer, data)
 
 
 def as_json(value: Any) -> bytes:

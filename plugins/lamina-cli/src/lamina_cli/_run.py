@@ -179,7 +179,8 @@ def _arguments(command: Command, early: argparse.Namespace, rest: Sequence[str])
     ours = {option: facts for option, facts in OPTIONS.items() if option not in taken}
     _add_options(parser.add_argument_group("options of every command"), ours, "every_")
     try:
-        arguments = parser.parse_intermixed_args(list(rest))
+        # Behind "--" nothing is an option, which only the plain way understands.
+        arguments = (parser.parse_args if "--" in rest else parser.parse_intermixed_args)(list(rest))
     except TypeError:  # the command has subcommands or takes the remainder: those cannot be mixed with options
         arguments = parser.parse_args(list(rest))
     given: dict[str, Any] = {}
