@@ -206,9 +206,9 @@ class TestBadInput:
         assert "budget of 100 tokens: the 1 pinned and system pages need 4" in done.err
         assert lamina("pack", "demo", "--budget", "2000").code == 0
 
-    def test_another_recording_of_the_same_name_is_refused_with_the_remedy(self, lamina, recorded):
-        assert lamina("pack", recorded(n=3, name="one")).code == 0
-        done = lamina("pack", recorded(n=3, name="other"))
+    def test_another_recording_of_the_same_name_is_refused_with_the_remedy(self, lamina, recorded, chat):
+        assert lamina("pack", recorded(messages=chat(3, name="one"))).code == 0
+        done = lamina("pack", recorded(messages=chat(3, name="other")))
         assert done.code == 1
         assert "already holds a different recording" in done.err
         assert "--session NAME" in done.err
