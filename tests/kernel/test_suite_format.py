@@ -2,8 +2,10 @@ from contextlib import asynccontextmanager
 from typing import ClassVar
 
 import pytest
+from hypothesis import Phase, settings
 
 from lamina.testing import FormatSuite, failing
+from lamina.testing import format as suite
 from lamina.testing.fakes.format import BROKEN, LIMIT, SoundFormat
 
 SAMPLE = b"""{"role":"user",  "parts":["read \\u00e4"]}
@@ -13,6 +15,8 @@ SAMPLE = b"""{"role":"user",  "parts":["read \\u00e4"]}
 {"role":"tool", "parts":[{"of":"c","text":"1"}]}
 {"role":"assistant", "parts":["and again",["c","read","{}"]]}
 {"role":"tool", "parts":[{"of":"c","text":"2"}]}
+{"role":"assistant", "parts":["once more",["c","read","{}"]]}
+{"role":"tool", "parts":[{"of":"c","text":"3"}]}
 {"role":"assistant", "parts":["done"]}
 """
 
@@ -24,7 +28,7 @@ class FakeSuite(FormatSuite):
     bad: ClassVar = {
         "no JSON": (b"\nhello", 2),
         "a role": (b'{"role": "robot", "parts": []}', 1),
-        "a result without a call": (SAMPLE + b'{"role": "tool", "parts": [{"of": "c", "text": "3"}]}', 9),
+        "a result without a call": (SAMPLE + b'{"role": "tool", "parts": [{"of": "c", "text": "4"}]}', 11),
     }
     broken: ClassVar = {
         "empty": [{"role": "user", "parts": []}],
@@ -38,6 +42,13 @@ def opener(fake):
         yield fake()
 
     return open_fake
+
+
+@pytest.fixture(autouse=True)
+def unshrunk(monkeypatch):
+    """Which tests fail is all that counts here; the smallest example would take most of the time."""
+    quick = settings(suite.fast, phases=[Phase.explicit, Phase.generate], max_examples=15)
+    monkeypatch.setattr(suite, "fast", quick)
 
 
 def test_a_sound_format_passes_its_suite():
