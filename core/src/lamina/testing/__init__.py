@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from lamina.testing.executor import ExecutorSuite as ExecutorSuite
     from lamina.testing.host import LoneHost as LoneHost
+    from lamina.testing.index import IndexSuite as IndexSuite
     from lamina.testing.pager import PagerSuite as PagerSuite
     from lamina.testing.plans import made_page as made_page
     from lamina.testing.plans import plan_request as plan_request
@@ -20,12 +22,18 @@ if TYPE_CHECKING:
     from lamina.testing.plans import reference_offers as reference_offers
     from lamina.testing.plans import window_tokens as window_tokens
     from lamina.testing.run import failing as failing
+    from lamina.testing.tier import TierSuite as TierSuite
+    from lamina.testing.tool import ToolSuite as ToolSuite
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _WHERE = {
+    "ExecutorSuite": "executor",
+    "IndexSuite": "index",
     "LoneHost": "host",
     "PagerSuite": "pager",
+    "TierSuite": "tier",
+    "ToolSuite": "tool",
     "failing": "run",
     "made_page": "plans",
     "plan_request": "plans",
