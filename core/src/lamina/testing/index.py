@@ -174,13 +174,13 @@ class IndexSuite:
         assert {hit.id for hit in hits} == {name for name in names if name.startswith(prefix)}
 
     def test_the_limit_counts_what_the_prefix_leaves(self, open_index: OpenIndex) -> None:
-        texts = {f"other#{n}": f"{rare(1)} {rare(1)}" for n in range(50)} | {
-            "mine#1": f"{rare(1)} and much more to say"
-        }
+        texts = {f"his#{n}": f"{rare(1)} {rare(1)}" for n in range(50)} | {"mine#1": f"{rare(1)} and much more to say"}
         assert [hit.id for hit in self.hits(open_index, texts, query=rare(1), limit=1, prefix="mine#")] == ["mine#1"]
 
     @settings(few, max_examples=40)
     @given(query=nasty, text=nasty)
+    @example(query='say "', text="NOT (")
+    @example(query="a AND NOT", text='"')
     def test_any_text_is_a_legal_query_and_a_legal_text(self, open_index: OpenIndex, query: str, text: str) -> None:
         async def act(index: Index) -> tuple[list[str], list[str]]:
             await index.update(IndexUpdate(add={"a": text, "b": rare(1)}))
@@ -265,6 +265,8 @@ class IndexSuite:
             max_size=10,
         )
     )
+    @example(steps=[("add", {"a": ["port"]}), ("add", {"a": []}), ("remove", frozenset("a")), ("add", {"a": []})])
+    @example(steps=[("add", {"a": [], "b": []}), ("clear", None), ("add", {"b": []})])
     def test_it_agrees_with_a_dict_of_what_it_holds(self, open_index: OpenIndex, steps: list[tuple[str, Any]]) -> None:
         """Every text has a word of its own, by which it and nothing else is found."""
         numbers = itertools.count()

@@ -27,7 +27,7 @@ SCHEMA = 1
 INLINE = 2_000
 """Up to so many records a search costs less than handing it to a thread."""
 
-POSTINGS = 4_000
+POSTINGS = 1_000
 """Records with a query's rarest words that are scored before common words alone may bring more in."""
 
 MOST_TERMS = 64
