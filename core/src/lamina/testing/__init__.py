@@ -8,6 +8,7 @@ give. Suite tests are synchronous and drive the part by ``asyncio.run``, so no a
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -70,6 +71,7 @@ def __getattr__(name: str) -> Any:
         except ImportError:
             pass
         else:
-            pytest.register_assert_rewrite(module)
+            if module not in sys.modules:  # it may have been imported by its own name
+                pytest.register_assert_rewrite(module)
         return getattr(importlib.import_module(module), name)
     raise AttributeError(f"module 'lamina.testing' has no attribute {name!r}")

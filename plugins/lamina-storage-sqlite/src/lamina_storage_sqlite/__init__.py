@@ -1,0 +1,50 @@
+"""SQLite storage for lamina: one durable file, shared by processes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal
+
+from attrs import field, frozen, validators
+
+from lamina.hookspecs import Register, hookimpl
+from lamina.host import Host
+from lamina.protocols import Storage
+
+
+@frozen
+class SqliteSettings:
+    """Settings of the SQLite storage."""
+
+    path: Path = Path("lamina.db")
+    """The database file, created if missing (mode 0600); relative ones lie in lamina's home folder."""
+    busy_timeout_s: float = field(default=5.0, validator=[validators.ge(0), validators.le(3600)])
+    """How long to wait for another process that is writing, in seconds."""
+    synchronous: Literal["normal", "full"] = field(default="normal", validator=validators.in_(("normal", "full")))
+    """What a commit survives: ``normal`` the death of the process (kill -9), ``full`` also the loss of power, for
+    one fsync (milliseconds) a commit. The file is never damaged by either."""
+
+
+@asynccontextmanager
+async def open_sqlite(settings: SqliteSettings, host: Host) -> AsyncIterator[Storage]:
+    """Open the file, and create it where it is missing.
+
+    Raises:
+        IntegrityError: The file is damaged, not lamina's, or of a newer release.
+        StorageError: It cannot be opened or stays locked.
+    """
+    from lamina_storage_sqlite._storage import SqliteStorage
+
+    storage = await SqliteStorage.open(settings, host.path(settings.path), host.name, host.namespace)
+    try:
+        yield storage
+    finally:
+        await storage.close()
+
+
+@hookimpl
+def register_storage(register: Register[Storage]) -> None:
+    """Offer ``sqlite``."""
+    register("sqlite", open_sqlite, SqliteSettings)

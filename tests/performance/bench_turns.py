@@ -1,0 +1,135 @@
+"""What a turn costs: ``append + window``, against trimming the whole history anew at every turn.
+
+Run by ``nox -s bench``. Prints ratios within one run, which machines agree on, beside absolute figures, which they do
+not. The durable log (SQLite) is included; the mean runs over whole cycles with at least three compactions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import lamina
+
+BUDGET = 8000
+WORDS = "the of and to in is that for it as was with be by on not he his but at are this have from or had an they which one you were all her she there would their we him been has when who will no more if out so said what up its about into than them can only other time new some could these two may first then do any like my now over such our man me even most made after also did many off before must well back through years where much your way down should because long each just state those people too mr how little good world make very year still see own work men day get here old between both life being under three never know same last another while us might great go come since against right came take used himself few house use during without again place american around however home small found mrs part school thought went say general once upon every war don does got united left number course until always away something fact water though less public put think almost hand enough took far head yet government system better set told nothing night end why called didn eyes find going look asked later knew point next program city business group give toward young let room days president side social present given several order national possible rather second face per among form often important things looked early white case john large big need four within felt along children saw best church ever least power development light thing seemed family interest want members mind country area others done turned although open god service certain kind problem began different door thus help sense means whole matter".split()
+
+
+def texts(n: int, seed: int = 0) -> list[str]:
+    """``n`` messages of about 60 tokens."""
+    rng = random.Random(seed)
+    return [f"{i} " + " ".join(rng.choices(WORDS, k=56)) for i in range(n)]
+
+
+async def turns(n: int, home: str) -> dict[str, float]:
+    """Mean seconds per turn at ``n`` messages: the last turns are timed, over at least three compactions."""
+    settings = {"home": home, "window": {"recall_limit": 0}}
+    async with lamina.open(settings=settings) as ctx:
+        session = await ctx.session(f"bench-{n}")
+        said = texts(n)
+        timed = min(n, 600)
+        # What came before the timed turns is logged in large batches: it must be there, not be measured.
+        for start in range(0, n - timed, 1000):
+            await session.add(*map(lamina.user, said[start : min(start + 1000, n - timed)]))
+        await session.window(BUDGET)
+        compactions, each = 0, []
+        for text in said[n - timed :]:
+            start_s = time.perf_counter()
+            await session.add(lamina.user(text))
+            window = await session.window(BUDGET)
+            each.append(time.perf_counter() - start_s)
+            compactions += window.compacted
+        assert window.tokens <= BUDGET
+        return {"mean": statistics.fmean(each), "worst": max(each), "compactions": compactions, "turns": len(each)}
+
+
+async def trim(n: int) -> float:
+    """Seconds of one ``trim_messages`` over ``n`` messages with a tiktoken list counter."""
+    from langchain_core.messages import HumanMessage, trim_messages
+    from lamina_counter_tiktoken import TiktokenSettings, open_tiktoken
+
+    from lamina.protocols import CountRequest
+    from lamina.testing import LoneHost
+
+    async with open_tiktoken(TiktokenSettings(), LoneHost(Path())) as counter:
+
+        def count(messages: list) -> int:
+            return sum(4 + tokens for tokens in counter.count(CountRequest(texts=[m.content for m in messages])))
+
+        history = [HumanMessage(text) for text in texts(n)]
+        start_s = time.perf_counter()
+        kept = trim_messages(history, strategy="last", max_tokens=BUDGET, token_counter=count)
+        took = time.perf_counter() - start_s
+        assert 0 < count(kept) <= BUDGET
+        return took
+
+
+def process_s(*arguments: str, runs: int = 15) -> float:
+    """Least seconds of a whole Python process."""
+    best = float("inf")
+    for _ in range(runs):
+        start_s = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+        best = min(best, time.perf_counter() - start_s)
+    return best
+
+
+def rss_mb(code: str) -> float:
+    """Greatest resident set of a process that runs the code, in MB."""
+    ending = "\nimport resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    out = subprocess.run([sys.executable, "-c", code + ending], check=True, capture_output=True, text=True)
+    return float(out.stdout.split()[-1])
+
+
+MEMORY = """
+import asyncio, lamina, sys, tempfile
+sys.path.insert(0, {here!r})
+from bench_turns import turns
+with tempfile.TemporaryDirectory() as home:
+    asyncio.run(turns(10_000, home))
+"""
+
+
+def main() -> None:
+    """Measure everything and print it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--large", type=int, default=100_000)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        small, middle, large = (asyncio.run(turns(n, home)) for n in (1_000, 10_000, asked.large))
+    trimmed = asyncio.run(trim(10_000))
+    base, imported = process_s("-c", "import attrs, pluggy"), process_s("-c", "import lamina")
+    version = process_s("-m", "lamina_cli", "--version")
+    figures = {
+        "machine": f"{platform.machine()}, Python {platform.python_version()}",
+        "turn at 1,000 messages, µs": small["mean"] * 1e6,
+        "turn at 10,000 messages, µs": middle["mean"] * 1e6,
+        f"turn at {asked.large:,} messages, µs": large["mean"] * 1e6,
+        "compactions in each": min(x["compactions"] for x in (small, middle, large)),
+        "worst turn at 10,000, ms": middle["worst"] * 1e3,
+        "trim_messages at 10,000, ms": trimmed * 1e3,
+        "times faster than trim_messages (wanted: 1,000)": trimmed / middle["mean"],
+        f"{asked.large:,} against 1,000 messages (at most 1.5)": large["mean"] / small["mean"],
+        "import lamina against import attrs, pluggy (at most 1.3)": imported / base,
+        "lamina --version against import attrs, pluggy (at most 1.5)": version / base,
+        "process with 10,000 messages, MB (under 100)": rss_mb(MEMORY.format(here=str(Path(__file__).parent))),
+    }
+    if asked.json:
+        print(json.dumps(figures, indent=1, ensure_ascii=False))
+        return
+    for name, value in figures.items():
+        print(f"{name:62} {value if isinstance(value, str) else f'{value:,.2f}'}")
+
+
+if __name__ == "__main__":
+    main()
