@@ -150,6 +150,21 @@ def test_configurations_are_compared_side_by_side(replay, conversations, keep_la
     assert figures[0]["steps"] == figures[1]["steps"]
 
 
+def test_settings_of_the_command_line_lie_over_every_configuration(conversations, keep_last, capsys):
+    parser = argparse.ArgumentParser()
+    _command.configure(parser)
+    arguments = [str(conversations[0]), "--budget", "900", "--json", "--config", str(keep_last)]
+    set_here = {"window": {"pager": "compact"}, "log": {"storage": "main"}}
+    bills = []
+    for settings in (None, set_here):
+        args = parser.parse_args(arguments)
+        args.settings = settings
+        _command.run(args)
+        bills.append(json.loads(capsys.readouterr().out)["configurations"][0]["bill"])
+    assert bills[0] > bills[1]
+    assert not Path("home").exists() or not any(path.is_file() for path in Path("home").rglob("*"))
+
+
 def test_replaying_twice_gives_the_same_figures(replay, conversations):
     def figures():
         one = json.loads(replay(conversations[0], "--budget", 900, "--json")[1])["configurations"][0]

@@ -199,7 +199,7 @@ arguments = st.one_of(text, st.builds(lambda a, b: json.dumps({"path": a, "lines
 
 
 @given(st.data(), st.integers(10, 300))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_both_agree_on_any_conversation(scorer, data, budget):
     messages = data.draw(conversations())
     keep = data.draw(st.lists(st.booleans(), min_size=len(messages), max_size=len(messages)))

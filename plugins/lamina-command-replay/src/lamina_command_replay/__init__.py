@@ -25,4 +25,6 @@ def _run(args: argparse.Namespace) -> int:
 @hookimpl
 def register_command(register: RegisterCommand) -> None:
     """Offer ``replay``."""
-    register("replay", "Run recorded sessions through configurations and measure them.", _configure, _run)
+    register(
+        "replay", "run recorded sessions through configurations, and measure what their windows show", _configure, _run
+    )

@@ -69,7 +69,9 @@ async def _replayed(args: argparse.Namespace) -> list[Outcome]:
     configs: list[str | None] = list(args.config or [None])
     if args.emit and len(configs) > 1:
         raise _WrongUseError("--emit takes the windows of one configuration; give --config at most once with it")
-    async with open_all(configs) as opened:
+    # What the command line sets for every command; absent where another surface runs this one.
+    settings, profile = getattr(args, "settings", None), getattr(args, "profile", None)
+    async with open_all(configs, settings=settings, profile=profile) as opened:
         recordings = read(opened[0][1], args.files, args.session or ())
         _check(recordings, args)
         total = len(opened) * sum(len(recording.messages) for recording in recordings)

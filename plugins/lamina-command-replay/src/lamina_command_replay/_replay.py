@@ -71,11 +71,15 @@ class Outcome:
 
 
 @asynccontextmanager
-async def open_all(files: Sequence[str | None]) -> AsyncIterator[list[tuple[Outcome, Context]]]:
+async def open_all(
+    files: Sequence[str | None], *, settings: Mapping[str, Any] | None = None, profile: str | None = None
+) -> AsyncIterator[list[tuple[Outcome, Context]]]:
     """Open configurations side by side, in memory.
 
     Args:
         files: Paths of configuration files; ``None`` is the default configuration.
+        settings: Laid over each of them.
+        profile: The installed profile to start from.
 
     Raises:
         ConfigError: Every fault of one of them.
@@ -83,10 +87,12 @@ async def open_all(files: Sequence[str | None]) -> AsyncIterator[list[tuple[Outc
     import lamina
 
     names = names_of(files)
+    over = {**(settings or {}), **IN_MEMORY}
+    over["storages"] = {**(settings or {}).get("storages", {}), **IN_MEMORY["storages"]}
     async with AsyncExitStack() as stack:
         opened = []
         for name, file in zip(names, files, strict=True):
-            context = await stack.enter_async_context(lamina.open(file, settings=IN_MEMORY))
+            context = await stack.enter_async_context(lamina.open(file, settings=over, profile=profile))
             opened.append((Outcome(name, file), context))
         yield opened
 
