@@ -164,7 +164,7 @@ class TestPeopleAndPipes:
         assert "of a budget of 8,000" in shown
 
     def test_a_dumb_terminal_sees_no_control_characters(self, recorded):
-        code, out, shown = self.run("pack", str(recorded(n=3)), TERM="dumb")
+        code, _, shown = self.run("pack", str(recorded(n=3)), TERM="dumb")
         assert code == 0
         assert "of a budget of 8,000" in shown
         assert "\x1b" not in shown
