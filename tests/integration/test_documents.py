@@ -16,9 +16,12 @@ FILES = [ROOT / "README.md", ROOT / "docs" / "guide.md"]
 
 
 def blocks(language):
+    """Every block of a language, with the file's name."""
+    made = []
     for path in FILES:
         found = re.findall(rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-        yield from (pytest.param(text, id=f"{path.name}-{n}") for n, text in enumerate(found))
+        made += [pytest.param(text, id=f"{path.name}-{n}") for n, text in enumerate(found)]
+    return made
 
 
 @pytest.mark.parametrize("block", blocks("python"))
