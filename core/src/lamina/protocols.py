@@ -434,7 +434,7 @@ class Index(Protocol):
     """Finds texts. It is derived from a tier's records: it may be dropped and is then rebuilt."""
 
     generation: str
-    """Random, drawn when the index's data was created; another one tells the kernel to fill it anew."""
+    """Random, drawn when the index's data was created or cleared; another one tells the kernel to fill it anew."""
 
     async def update(self, request: IndexUpdate) -> None:
         """Apply the changes; a search that starts afterwards sees them."""

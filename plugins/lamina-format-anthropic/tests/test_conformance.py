@@ -1,6 +1,7 @@
 import json
 import re
 from functools import partial
+from typing import ClassVar
 
 import pytest
 
@@ -55,7 +56,7 @@ class TestAnthropic(FormatSuite):
         lines({"id": "one", "system": "s", "messages": TALK}, {"conv_id": 2, "system": "s", "messages": AGAIN}),
         lines(*AGAIN).replace(b"\n", b"\r\n"),
     )
-    bad = {
+    bad: ClassVar = {
         "no JSON": (b"hello", 1),
         "cut off in the fourth line": (lines(*TALK)[:-60], 4),
         "unknown role": (lines(TALK[0], {"role": "robot", "content": "b"}), 2),
@@ -71,7 +72,7 @@ class TestAnthropic(FormatSuite):
         "a result of the assistant": (lines(*TALK[:2], assistant(result())), 3),
         "a call of the user": (lines(user(call())), 1),
     }
-    broken = {
+    broken: ClassVar = {
         "no message but the system's": [{"role": "system", "content": "a"}],
         "role": [{"role": "tool", "content": "a"}],
         "system later": [TALK[0], assistant(text("a")), {"role": "system", "content": "b"}],

@@ -1,5 +1,6 @@
 import json
 from functools import partial
+from typing import ClassVar
 
 import pytest
 
@@ -74,7 +75,7 @@ class TestClaudeCode(FormatSuite):
     record_limit = 1_000_000
     holds = frozenset({"system", "errors", "images", "reasoning"})
     samples = (SESSION, MIXED, AGENT, SESSION.replace(b"\n", b"\r\n\n"))
-    bad = {
+    bad: ClassVar = {
         "no JSON": (b"hello", 1),
         "cut off in the third line": (SESSION[: SESSION.index(b"und b.py")], 3),
         "two values on a line": (SESSION + b"{} {}\n", 16),
@@ -86,7 +87,7 @@ class TestClaudeCode(FormatSuite):
         "a call without an id": (SESSION + lines(assistant("m", {"type": "tool_use", "name": "Read"})), 16),
         "a number too long": (b'\n\n{"type": ' + b"1" * 5000 + b"}", 3),
     }
-    broken = {
+    broken: ClassVar = {
         "type": [{"type": "robot", "uuid": "1"}],
         "no uuid": [{**line(1, "user", text("a")), "uuid": None}],
         "a uuid used twice": [line(1, "user", text("a")), line(1, "assistant", text("b"))],

@@ -1,6 +1,7 @@
 import json
 import re
 from functools import partial
+from typing import ClassVar
 
 import pytest
 
@@ -37,7 +38,7 @@ class TestOpenAI(FormatSuite):
         lines({"id": "one", "messages": TALK}, {"conv_id": 2, "messages": AGAIN}),
         lines(*AGAIN).replace(b"\n", b"\r\n"),
     )
-    bad = {
+    bad: ClassVar = {
         "no JSON": (b"hello", 1),
         "a number": (b"17", 1),
         "cut off in the fourth line": (lines(*TALK[:4])[:-9], 4),
@@ -53,7 +54,7 @@ class TestOpenAI(FormatSuite):
         "calls that are no list": (lines(user("a"), {"role": "assistant", "tool_calls": 5}), 2),
         "a number too long": (b'\n\n{"role": "user", "content": ' + b"1" * 5000 + b"}", 3),
     }
-    broken = {
+    broken: ClassVar = {
         "role": [user("a"), {"role": "robot", "content": "b"}],
         "empty content": [user(None)],
         "an empty list": [user([])],

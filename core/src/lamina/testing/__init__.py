@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from lamina.testing.conversations import conversations as conversations
     from lamina.testing.counter import CounterSuite as CounterSuite
     from lamina.testing.embedder import EmbedderSuite as EmbedderSuite
+    from lamina.testing.executor import ExecutorSuite as ExecutorSuite
     from lamina.testing.format import FormatSuite as FormatSuite
     from lamina.testing.host import LoneHost as LoneHost
+    from lamina.testing.index import IndexSuite as IndexSuite
     from lamina.testing.pager import PagerSuite as PagerSuite
     from lamina.testing.plans import made_page as made_page
     from lamina.testing.plans import plan_request as plan_request
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from lamina.testing.scorer import ScorerSuite as ScorerSuite
     from lamina.testing.storage import StorageSuite as StorageSuite
     from lamina.testing.suite import Suite as Suite
+    from lamina.testing.tier import TierSuite as TierSuite
+    from lamina.testing.tool import ToolSuite as ToolSuite
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,12 +41,16 @@ _WHERE = {
     "CompressorSuite": "compressor",
     "CounterSuite": "counter",
     "EmbedderSuite": "embedder",
+    "ExecutorSuite": "executor",
     "FormatSuite": "format",
+    "IndexSuite": "index",
     "LoneHost": "host",
     "PagerSuite": "pager",
     "ScorerSuite": "scorer",
     "StorageSuite": "storage",
     "Suite": "suite",
+    "TierSuite": "tier",
+    "ToolSuite": "tool",
     "conversations": "conversations",
     "failing": "run",
     "made_page": "plans",

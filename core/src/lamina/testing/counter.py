@@ -84,6 +84,7 @@ class CounterSuite(Suite):
 
     @_quick
     @given(texts=st.lists(_nasty, max_size=6))
+    @example(texts=["\ud800", "a b"])
     def test_there_is_one_count_per_text_and_it_is_a_natural_number(self, counter: Counter, texts: list[str]) -> None:
         counts = self.counts(counter, texts)
         assert len(counts) == len(texts)
@@ -91,16 +92,20 @@ class CounterSuite(Suite):
 
     @_quick
     @given(text=_nasty.filter(bool))
+    @example(text=" ")
+    @example(text="\ud800")
     def test_a_text_that_says_something_costs_something(self, counter: Counter, text: str) -> None:
         assert self.counts(counter, [text])[0] > 0
 
     @_quick
     @given(texts=st.lists(_nasty, max_size=6))
+    @example(texts=["\ud800", "a b"])
     def test_the_same_text_always_has_the_same_count(self, counter: Counter, texts: list[str]) -> None:
         assert self.counts(counter, texts) == self.counts(counter, texts)
 
     @_quick
     @given(texts=st.lists(_nasty, max_size=6))
+    @example(texts=["\ud800", "a b"])
     @example(texts=["a", "b b b b b b b b b", "a", ""])
     def test_a_batch_counts_as_its_texts_do_alone(self, counter: Counter, texts: list[str]) -> None:
         assert self.counts(counter, texts) == [self.counts(counter, [text])[0] for text in texts]
@@ -127,6 +132,9 @@ class CounterSuite(Suite):
 
     @_quick
     @given(text=_nasty)
+    @example(text="<|endoftext|>")
+    @example(text=" " * 40)
+    @example(text="\ud800")
     def test_its_counts_keep_the_stated_bound(
         self, counter: Counter, oracle: Callable[[str], int] | None, text: str
     ) -> None:

@@ -60,21 +60,7 @@ def tool_page(
 def texts() -> dict[str, str]:
     """Long texts by kind: prose, code, logs, JSON, Chinese, emoji, one huge line, and the like."""
     rng = random.Random(7)
-    words = [
-        "the",
-        "port",
-        "server",
-        "reads",
-        "configuration",
-        "from",
-        "disk",
-        "before",
-        "opening",
-        "connection",
-        "and",
-        "retries",
-        "twice",
-    ]
+    words = "the port server reads configuration from disk before opening a connection and retries twice".split()  # noqa: SIM905
     prose = " ".join(
         " ".join(rng.choices(words, k=rng.randint(5, 14))).capitalize() + rng.choice(".?!") for _ in range(80)
     )
@@ -82,7 +68,7 @@ def texts() -> dict[str, str]:
         f"    def method_{i}(self, value: int) -> int:\n        return value * {i} + 1\n" for i in range(60)
     )
     logs = "\n".join(
-        f"2025-01-{1 + i % 28:02} 12:{i % 60:02}:07 {'ERROR' if i % 17 == 0 else 'INFO'} worker-{i % 5} took {i * 37 % 900} ms"
+        f"2025-01-{1 + i % 28:02} 12:{i % 60:02}:07 {'INFO' if i % 17 else 'ERROR'} worker-{i % 5} took {i * 37} ms"
         for i in range(150)
     )
     rows = [{"id": i, "name": f"item {i}", "tags": ["a", "ü", "好"], "price": i * 1.5} for i in range(80)]
@@ -103,8 +89,10 @@ def texts() -> dict[str, str]:
 
 
 def pages(count: Count = count_words) -> list[Page]:
-    """About thirty pages in log order: each kind of :func:`texts` as a user's text and as a tool's result, parallel
-    results, invalid and long arguments, empty results, images, reasoning and opaque parts.
+    """About thirty pages in log order.
+
+    Each kind of :func:`texts` as a user's text and as a tool's result, parallel results, invalid and long
+    arguments, empty results, images, reasoning and opaque parts.
     """
     long = texts()
     made: list[Page] = [page(1, Message("system", (Text("You are a careful engineer."),)), count=count, pinned=True)]

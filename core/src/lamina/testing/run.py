@@ -53,6 +53,6 @@ def failing(suite: type, **fixtures: Any) -> frozenset[str]:
                 function(suite(), **wanted)
         except pytest.skip.Exception:
             continue
-        except (Exception, ExceptionGroup):  # noqa: BLE001  whatever a broken part does is a failure
+        except (Exception, pytest.fail.Exception):  # noqa: BLE001  whatever a broken part does is a failure
             failed.add(name)
     return frozenset(failed)

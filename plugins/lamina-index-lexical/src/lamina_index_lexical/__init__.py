@@ -1,0 +1,44 @@
+"""Lexical index for lamina, on SQLite FTS5, in every script."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from attrs import field, frozen, validators
+
+from lamina.hookspecs import Register, hookimpl
+from lamina.host import Host
+from lamina.protocols import Index
+
+
+@frozen
+class LexicalSettings:
+    """Settings of the lexical index."""
+
+    path: str = "lexical.db"
+    """Database file; created if missing. Relative paths lie in lamina's home folder."""
+    busy_timeout_s: float = field(default=5.0, validator=validators.gt(0))
+    """Seconds to wait for another process that writes."""
+
+
+@asynccontextmanager
+async def open_lexical(settings: LexicalSettings, host: Host) -> AsyncIterator[Index]:
+    """Open the index of the host's namespace.
+
+    Raises:
+        IntegrityError: The file is no index, is damaged, or was written by a newer release.
+    """
+    from lamina_index_lexical._fts import LexicalIndex  # keeps start-up light
+
+    index = LexicalIndex(host.path(settings.path), host.namespace, settings.busy_timeout_s)
+    try:
+        yield index
+    finally:
+        index.close()
+
+
+@hookimpl
+def register_index(register: Register[Index]) -> None:
+    """Offer ``lexical``."""
+    register("lexical", open_lexical, LexicalSettings)

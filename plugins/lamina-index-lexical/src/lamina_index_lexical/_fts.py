@@ -1,0 +1,253 @@
+"""The index: one SQLite file, two tables for each namespace."""
+
+# Table names hold a number that this module drew, never anything that came from outside.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from lamina.errors import ClosedError, IntegrityError
+from lamina.protocols import IndexHit, IndexUpdate, SearchRequest
+from lamina_index_lexical import _words
+from lamina_index_lexical._words import STOP, words
+
+T = TypeVar("T")
+
+SCHEMA = 1
+"""Of the tables; a file of a newer one is refused."""
+
+INLINE = 2_000
+"""Up to so many records a search costs less than handing it to a thread."""
+
+POSTINGS = 1_000
+"""Records with a query's rarest words that are scored before common words alone may bring more in."""
+
+MOST_TERMS = 64
+"""Of a query; the rarest stay. Whole pages may be queries."""
+
+
+class LexicalIndex:
+    """Finds texts by their words, ranked by BM25.
+
+    One connection, guarded by a lock, because a search and an update of one process gain nothing from two; other
+    processes may use the file at once (WAL).
+    """
+
+    def __init__(self, path: Path, namespace: str, busy_timeout_s: float) -> None:
+        self._path, self._name = path, namespace.encode("utf-8", "surrogatepass")
+        self._lock = threading.Lock()
+        # Isolation level None: transactions are begun and ended here, not by the sqlite3 module.
+        self._db: sqlite3.Connection | None = sqlite3.connect(
+            path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
+        )
+        try:
+            with self._faults():
+                self._prepare(self._db)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA journal_mode = WAL")
+        # What a power cut takes from a derived index is brought back by the kernel's cursor.
+        db.execute("PRAGMA synchronous = NORMAL")
+        with self._transaction(db):
+            (schema,) = db.execute("PRAGMA user_version").fetchone()
+            if schema > SCHEMA:
+                raise IntegrityError(
+                    f"{self._path}: written by a newer release (schema {schema}, this one knows {SCHEMA}); upgrade "
+                    "lamina-index-lexical, or delete the file: it is rebuilt"
+                )
+            db.execute(f"PRAGMA user_version = {SCHEMA}")
+            db.execute(
+                "CREATE TABLE IF NOT EXISTS spaces "
+                "(number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, "
+                "generation TEXT NOT NULL, rules INTEGER NOT NULL)"
+            )
+            row = db.execute("SELECT number, generation, rules FROM spaces WHERE name = ?", (self._name,)).fetchone()
+            if row is None:
+                cursor = db.execute(
+                    "INSERT INTO spaces (name, generation, rules) VALUES (?, '', ?)", (self._name, _words.VERSION)
+                )
+                row = (cursor.lastrowid, "", None)
+            self._number, self.generation, rules = row
+            self._docs, self._fts, self._vocab = (f"{t}_{self._number}" for t in ("docs", "words", "vocab"))
+            if rules != _words.VERSION:
+                self._create(db)
+        db.execute(f"CREATE VIRTUAL TABLE temp.{self._vocab} USING fts5vocab(main, {self._fts}, row)")
+
+    def _create(self, db: sqlite3.Connection) -> None:
+        """Make the namespace's tables anew, empty, and draw a generation."""
+        db.execute(f"DROP TABLE IF EXISTS {self._fts}")
+        db.execute(f"DROP TABLE IF EXISTS {self._docs}")
+        # FTS5 forgets a record only when told its words, unless SQLite is 3.43 or newer; so they are kept, and the
+        # table of FTS5 keeps no second copy.
+        db.execute(
+            f"CREATE TABLE {self._docs} (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, words TEXT NOT NULL)"
+        )
+        db.execute(f"CREATE VIRTUAL TABLE {self._fts} USING fts5(words, content = '', tokenize = 'ascii')")
+        self.generation = secrets.token_hex(8)
+        db.execute(
+            "UPDATE spaces SET generation = ?, rules = ? WHERE number = ?",
+            (self.generation, _words.VERSION, self._number),
+        )
+
+    def close(self) -> None:
+        """Close the file; whatever is called afterwards raises :class:`lamina.errors.ClosedError`."""
+        with self._lock:
+            if self._db is not None:
+                self._db.close()
+                self._db = None
+
+    @contextmanager
+    def _transaction(self, db: sqlite3.Connection) -> Iterator[None]:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise IntegrityError(f"{self._path}: {error}; delete the file: it is rebuilt") from error
+
+    def _with(self, act: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock, self._faults():
+            return act(self._open())
+
+    def _open(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise ClosedError(f"index {self._path} is closed")
+        return self._db
+
+    async def update(self, request: IndexUpdate) -> None:
+        """Apply the changes in one transaction, in a thread."""
+        self._open()
+        await asyncio.to_thread(self._update, request)
+
+    def _update(self, request: IndexUpdate) -> None:
+        added = [(_blob(name), " ".join(words(text))) for name, text in request.add.items()]
+        # Each once: FTS5 takes a second removal for that of another record, and is damaged.
+        gone = [(_blob(name),) for name in request.remove | request.add.keys()]
+
+        def apply(db: sqlite3.Connection) -> None:
+            with self._transaction(db):
+                old = [
+                    row
+                    for key in gone
+                    for row in db.execute(f"SELECT number, words FROM {self._docs} WHERE id = ?", key)
+                ]
+                db.executemany(f"INSERT INTO {self._fts} ({self._fts}, rowid, words) VALUES ('delete', ?, ?)", old)
+                db.executemany(f"DELETE FROM {self._docs} WHERE id = ?", gone)
+                for row in added:
+                    number = db.execute(f"INSERT INTO {self._docs} (id, words) VALUES (?, ?)", row).lastrowid
+                    db.execute(f"INSERT INTO {self._fts} (rowid, words) VALUES (?, ?)", (number, row[1]))
+
+        self._with(apply)
+
+    async def search(self, request: SearchRequest) -> Sequence[IndexHit]:
+        """Hits by BM25 over the words of the query, any of which suffices.
+
+        Common words alone bring a record in only where fewer than ``limit`` have one of the rarest.
+        """
+        db = self._open()
+        asked = list(dict.fromkeys(words(request.query, query=True)))
+        terms = [term for term in asked if term not in STOP] or asked
+        if not terms or request.limit < 1:
+            return []
+        # Nobody waits for a lock on the loop: a search that finds an update at work goes to a thread.
+        if self._lock.acquire(blocking=False):
+            try:
+                with self._faults():
+                    if self._size(db) <= INLINE:
+                        return self._search(db, terms, request)
+            finally:
+                self._lock.release()
+        return await asyncio.to_thread(self._with, lambda db: self._search(db, terms, request))
+
+    def _size(self, db: sqlite3.Connection) -> int:
+        # The highest number, at most: counting rows would read them all.
+        return int(db.execute(f"SELECT max(number) FROM {self._docs}").fetchone()[0] or 0)
+
+    def _search(self, db: sqlite3.Connection, terms: list[str], request: SearchRequest) -> list[IndexHit]:
+        held = {t: self._frequency(db, t) for t in terms}
+        rare = sorted((t for t in terms if held[t]), key=lambda t: (held[t], t))[:MOST_TERMS]
+        if not rare:
+            return []
+        everything = " OR ".join(f'"{t}"' for t in rare)
+        few: list[str] = []
+        postings = 0
+        for term in rare:
+            if len(few) >= 2 and postings + held[term] > POSTINGS:
+                break
+            few.append(term)
+            postings += held[term]
+        if len(few) < len(rare):
+            rarest = " OR ".join(f'"{t}"' for t in few)
+            hits = self._ranked(db, f"({rarest}) AND ({everything})", request)
+            if len(hits) >= request.limit:
+                return hits
+        return self._ranked(db, everything, request)
+
+    def _frequency(self, db: sqlite3.Connection, term: str) -> int:
+        row = db.execute(f"SELECT doc FROM temp.{self._vocab} WHERE term = ?", (term,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def _ranked(self, db: sqlite3.Connection, match: str, request: SearchRequest) -> list[IndexHit]:
+        where, bound = f"{self._fts} MATCH ?", [match]
+        values: list[object] = [*bound]
+        if request.prefix:
+            # No byte of UTF-8 is 0xff, so this range is exactly the prefix. The plus keeps SQLite from asking FTS5
+            # for one record after another.
+            where += f" AND +rowid IN (SELECT number FROM {self._docs} WHERE id >= ? AND id < ?)"
+            prefix = _blob(request.prefix)
+            values += [prefix, prefix + b"\xff"]
+        rows = db.execute(
+            f"SELECT rowid, rank FROM {self._fts} WHERE {where} ORDER BY rank LIMIT ?", (*values, request.limit + 1)
+        ).fetchall()
+        if len(rows) > request.limit and rows[-1][1] == rows[-2][1]:
+            # Equals are cut apart; all of them must be seen to order them by id.
+            rows = db.execute(
+                f"SELECT rowid, rank FROM {self._fts} WHERE {where} AND rank <= ?", (*values, rows[-1][1])
+            ).fetchall()
+        else:
+            rows = rows[: request.limit]
+        ids = {n: self._id(db, n) for n, _ in rows}
+        ranked = sorted(((-rank, ids[n]) for n, rank in rows), key=lambda hit: (-hit[0], hit[1]))
+        return [IndexHit(name, score) for score, name in ranked[: request.limit]]
+
+    def _id(self, db: sqlite3.Connection, number: int) -> str:
+        (blob,) = db.execute(f"SELECT id FROM {self._docs} WHERE number = ?", (number,)).fetchone()
+        return bytes(blob).decode("utf-8", "surrogatepass")
+
+    async def clear(self) -> None:
+        """Forget everything in this namespace, and draw a new generation."""
+        self._open()
+
+        def apply(db: sqlite3.Connection) -> None:
+            db.execute(f"DROP TABLE IF EXISTS temp.{self._vocab}")
+            with self._transaction(db):
+                self._create(db)
+            db.execute(f"CREATE VIRTUAL TABLE temp.{self._vocab} USING fts5vocab(main, {self._fts}, row)")
+
+        await asyncio.to_thread(self._with, apply)
+
+
+def _blob(id: str) -> bytes:
+    # As bytes: SQLite's text takes no lone surrogates, and bytes order as code points do.
+    return id.encode("utf-8", "surrogatepass")

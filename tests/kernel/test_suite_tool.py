@@ -1,0 +1,33 @@
+from contextlib import asynccontextmanager
+
+import pytest
+
+from lamina.testing import ToolSuite, failing
+from lamina.testing.fakes.tool import BROKEN, SoundTool
+
+
+class FakeSuite(ToolSuite):
+    strategy = "fake"
+    arguments = ({"text": "hello"}, {"text": ""})
+
+
+def opener(fake):
+    @asynccontextmanager
+    async def open_fake():
+        yield fake()
+
+    return open_fake
+
+
+def test_a_sound_tool_passes_its_suite():
+    assert failing(FakeSuite, open_tool=opener(SoundTool)) == set()
+
+
+@pytest.mark.parametrize("fake", BROKEN)
+def test_a_broken_tool_fails_exactly_the_tests_named_for_it(fake):
+    assert failing(FakeSuite, open_tool=opener(fake)) == fake.fails
+
+
+def test_every_test_of_the_suite_is_failed_by_some_fake():
+    tests = {name for name in dir(ToolSuite) if name.startswith("test_")}
+    assert frozenset().union(*(fake.fails for fake in BROKEN)) == tests
