@@ -60,10 +60,10 @@ async def open_first_lines(settings: FirstLinesSettings, host: Host) -> AsyncIte
 @hookimpl
 def register_storage(register: Register[Storage]) -> None:
     """Offer ``acme-json``."""
-    register("acme-json", open_json, JsonSettings)
+    register("acme-json", open_json, JsonSettings, protocol=1)
 
 
 @hookimpl
 def register_compressor(register: Register[Compressor]) -> None:
     """Offer ``acme-firstlines``."""
-    register("acme-firstlines", open_first_lines, FirstLinesSettings)
+    register("acme-firstlines", open_first_lines, FirstLinesSettings, protocol=1)
