@@ -11,12 +11,15 @@ from pathlib import Path
 
 import lamina
 from lamina import plugins
+from lamina.config import load
 from lamina.protocols import ParseRequest
 
 
 async def main(config, home, source, budget):
     catalogue = plugins.discover()
+    tuned = load(Path(config).with_name("lamina-tuned.toml"), environ={}, catalogue=catalogue)
     seen = {
+        "tuned": [tuned.instance("compressor", "brief").settings.min_lines, tuned.instance("storage", "journal").use],
         "lamina": lamina.__file__,
         "points": [p.value for p in metadata.entry_points(group="lamina") if p.dist.name == "lamina-acme"],
         "broken": [str(broken) for broken in catalogue.broken],
@@ -53,4 +56,4 @@ async def main(config, home, source, budget):
 
 if __name__ == "__main__":
     config, home, sample, budget = sys.argv[1:]
-    print(json.dumps(asyncio.run(main(config, home, Path(sample).read_bytes(), int(budget)))))  # noqa: T201
+    print(json.dumps(asyncio.run(main(config, home, Path(sample).read_bytes(), int(budget)))))
