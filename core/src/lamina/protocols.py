@@ -161,6 +161,8 @@ class CounterInfo:
     """What the frame of a tool call costs."""
     image_tokens: int = 1600
     """What an image costs when nothing better is known."""
+    origin: str = ""
+    """Where its vocabulary was found, for people to read; not part of the fingerprint."""
 
 
 @frozen
