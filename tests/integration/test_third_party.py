@@ -63,7 +63,7 @@ class Environment:
 
 
 def needed():
-    """The distributions that the standard profile is made of, and the formats of the sample and its window."""
+    """The distributions of the standard profile's parts, of the sample's and its window's format, and of the commands."""
     catalogue = plugins.discover()
     read = config.load(settings={"home": "."}, profile="standard", environ={}, catalogue=catalogue)
     parts = set(read.instances) | {("format", "claude-code"), ("format", "anthropic")}
@@ -71,7 +71,8 @@ def needed():
         named = getattr(getattr(read, section), key)
         parts |= {(kind, name) for name in ([named] if isinstance(named, str) else named or ())}
     found = {catalogue.find(kind, read.instance(kind, name).use).distribution for kind, name in parts}
-    return sorted(found | {distribution for distribution, _ in catalogue.profiles["standard"]})
+    found |= {distribution for distribution, _ in catalogue.profiles["standard"]}
+    return sorted(found | {catalogue.commands[name][0].distribution for name in ("pack", "expand")})
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,21 @@ def test_it_is_found_chosen_by_one_line_each_and_does_the_main_job(job, environm
     assert seen["export equal"]
     assert seen["expanded"]
     assert len(list((tmp_path / "home" / "acme").glob("*.jsonl"))) == 1
+
+
+def test_the_command_line_packs_and_expands_with_it(environment, sample, tmp_path):
+    command = environment.python.with_name("lamina")
+    chosen = ("--config", ACME / "lamina.toml", "--home", tmp_path / "home")
+    source = Path(shutil.copy(sample, tmp_path / "copy.jsonl"))
+    packed = json.loads(environment.run(command, "pack", source, "--budget", BUDGET, "--json", *chosen).stdout)
+    assert 0 < packed["tokens"]["after"] <= BUDGET < packed["tokens"]["before"]
+    source.unlink()
+    pages = packed["pages"]["total"]
+    raw = environment.run(command, "expand", f"1-{pages}", "--raw", *chosen).stdout.splitlines()
+    lines = sample.read_text(encoding="utf-8").splitlines()
+    assert len(raw) > pages
+    assert [line for line in lines if line in set(raw)] == raw
+    assert "acme-firstlines" in environment.run(command, "plugins").stdout
 
 
 def test_its_own_tests_pass_there(environment):
