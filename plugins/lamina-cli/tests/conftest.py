@@ -41,6 +41,23 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path / "work")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def one_vocabulary():
+    """The standard counter, built once instead of with every command line: that halves the time of these tests."""
+    from lamina_counter_tiktoken import _counter
+
+    built, build = {}, _counter.build
+
+    def once(vocabulary, data):
+        if vocabulary.name not in built:
+            built[vocabulary.name] = build(vocabulary, data)
+        return built[vocabulary.name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_counter, "build", once)
+        yield
+
+
 @pytest.fixture
 def lamina(capsysbinary, monkeypatch):
     """Runs a command line in this process."""

@@ -73,6 +73,22 @@ class TestPlugins:
         assert "broken: acme-broken: cannot be imported" in out
         assert "blocked by [plugins]: acme-blocked" in out
 
+    def test_parts_that_others_name_are_used_however_they_name_them(self):
+        from attrs import frozen
+
+        from lamina_cli._use import _mentioned
+
+        @frozen
+        class Weighted:
+            scorers: dict
+            storage: str
+            indexes: tuple
+            counter: None
+            half_life: str = "recency"
+
+        found = set(_mentioned(Weighted({"recency": 0.5, "role": 1}, "main", ("a", "b"), None)))
+        assert found == {("scorer", "recency"), ("scorer", "role"), ("storage", "main"), ("index", "a"), ("index", "b")}
+
     def test_a_wrong_configuration_hides_the_use_only(self, lamina):
         wrong = ("--set", "window.pager=nosuch")
         told = lamina("plugins", "--json", *wrong)

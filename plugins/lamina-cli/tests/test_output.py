@@ -8,16 +8,18 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lamina_cli import _output
 from lamina_cli._tables import LEAST_CELLS, Table, cut, fitted, plain, show, width
 
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 class TestTables:
+    @QUICK
     @given(st.lists(st.tuples(ANY, ANY, ANY), min_size=1, max_size=6))
     def test_columns_are_aligned_whatever_is_in_them(self, rows):
         table = Table(["name", ">count", "*text"])
@@ -32,12 +34,14 @@ class TestTables:
             assert line.startswith(row[0])
             assert "\n" not in line
 
+    @QUICK
     @given(ANY, st.integers(1, 30))
     def test_what_is_cut_fits_and_says_so(self, text, cells):
         shown = cut(text, cells)
         assert width(shown) <= cells
         assert shown == text or shown.endswith("…")
 
+    @QUICK
     @given(st.lists(st.tuples(ANY, ANY, ANY), min_size=1, max_size=6), st.integers(20, 200))
     def test_columns_that_may_be_cut_give_way_to_the_terminal(self, rows, cells):
         table = Table(["~name", ">count", "*text"])
@@ -70,12 +74,14 @@ class TestTables:
 
 
 class TestTexts:
+    @QUICK
     @given(st.text())
     def test_nothing_steers_a_terminal(self, text):
         shown = _output.visible(text)
         assert all(c.isprintable() or c in "\n\t" for c in shown)
         assert _output.first_line(text).isprintable()
 
+    @QUICK
     @given(
         st.recursive(
             st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)

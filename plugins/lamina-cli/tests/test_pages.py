@@ -147,6 +147,13 @@ class TestExplain:
         assert len(told["ledger"]) == 1
         assert told["ledger"][0]["rendition"] == "paged out"
 
+    def test_a_shortened_page_says_by_what(self, lamina, sample):
+        packed = lamina("pack", sample, "--budget", "8000", "--json", "--set", "window.pager=compact").json
+        page = next(row["first"] for row in packed["ledger"] if row["rendition"] == "shortened")
+        lines = [line.split() for line in lamina("explain", packed["session"], page).out.splitlines()]
+        assert ["stands", "shortened"] in lines
+        assert ["by", "truncate"] in lines
+
     def test_options_may_stand_between_session_and_page(self, lamina, stored):
         assert lamina("explain", "demo", "--json", "2").json["page"]["id"] == 2
 

@@ -242,6 +242,10 @@ class TestErrors:
         assert "no counter named 'abacus'; installed: " in done.err
         assert "lamina-counter-abacus" in done.err
 
+    def test_each_kind_of_part_may_be_missing(self, lamina):
+        for setting in ("window.scorer", "calls.executor"):
+            assert "named 'nosuch'" in lamina("sessions", "--set", f"{setting}=nosuch").err
+
     def test_a_missing_configuration_file_is_said(self, lamina):
         done = lamina("sessions", "--config", "nowhere.toml")
         assert (done.code, done.err) == (1, "lamina: configuration: nowhere.toml: no such file; give the path of a lamina.toml\n")  # fmt: skip
@@ -249,7 +253,7 @@ class TestErrors:
     @pytest.mark.parametrize("line", [["pack"], ["pack", "x", "--budget"], ["pack", "x", "--wrong"], ["--wrong"],
                                       ["--wrong", "pack"], ["remember", "x", "--kind", "odd"],
                                       ["recall", "x", "--limit", "0"], ["recall", " "], ["remember", ""],
-                                      ["remember", "x", "--importance", "2"]])  # fmt: skip
+                                      ["remember", "x", "--importance", "2"], ["remember", "x", "--importance", "high"]])  # fmt: skip
     def test_wrong_use_is_exit_code_2_and_one_line(self, lamina, line):
         done = lamina(*line)
         assert (done.code, done.raw) == (2, b"")
