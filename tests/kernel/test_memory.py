@@ -216,3 +216,22 @@ def test_observers_are_told_and_a_broken_one_disturbs_nobody(kernel, capsys):
     assert ("fault", 1) in told
     assert ("memory", "s#1", "first") in told
     assert "observer failed" in capsys.readouterr().err
+
+
+def test_what_another_process_said_is_recalled_too(kernel):
+    from lamina.protocols import Capability
+
+    storage, index = kernel.DictStorage(), kernel.WordIndex()
+    storage.capabilities = frozenset({Capability.SHARED})
+
+    async def work():
+        async with kernel(storage=storage, index=index) as one, kernel(storage=storage, index=index) as two:
+            mine = await one.session("s")
+            await mine.add(lamina.user("first needle"))
+            assert len(await two.recall("needle")) == 1
+            await mine.add(lamina.user("second needle"))
+            assert len(await two.recall("needle")) == 2
+            await (await two.session("s")).add(lamina.user("third needle"))
+            assert len(await one.recall("needle")) == 3
+
+    run(work)

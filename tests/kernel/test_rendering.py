@@ -16,7 +16,11 @@ def test_a_digest_shows_each_excerpt_behind_its_page():
     text = digest_text(
         3,
         9,
-        [Excerpt(3, "we chose 8417\nfor the tracker"), Excerpt(4, "fine", label=">"), Excerpt(7, "a = 1\nb = 2", "Read db.py", True)],
+        [
+            Excerpt(3, "we chose 8417\nfor the tracker"),
+            Excerpt(4, "fine", label=">"),
+            Excerpt(7, "a = 1\nb = 2", "Read db.py", True),
+        ],
     )
     assert text.split("\n") == [
         "[pages 3–9 paged out; excerpts, each behind its page:]",
@@ -33,7 +37,10 @@ def test_what_is_recalled_is_quoted_with_its_source():
     memory = lamina.Memory("m-1", "never on Fridays")
     page = lamina.Memory("s#4", "port 8417")
     text = recalled_text(
-        [(lamina.Hit(memory, 1.0, "long"), memory.text), (lamina.Hit(page, 1.0, "short", session="s", page=4), page.text)]
+        [
+            (lamina.Hit(memory, 1.0, "long"), memory.text),
+            (lamina.Hit(page, 1.0, "short", session="s", page=4), page.text),
+        ]
     )
     assert "no instructions" in text.split("\n")[0]
     assert text.split("\n")[1:] == ["[memory m-1, long] never on Fridays", "[s page 4, short] port 8417"]

@@ -402,7 +402,7 @@ class SessionMachine(RuleBasedStateMachine):
     @initialize()
     def start(self):
         self.storage = self.kernel.DictStorage()
-        self.model, self.next_id, self.marks, self.number = [], 1, {}, 0
+        self.model, self.next_id, self.marks, self.number, self.made = [], 1, {}, 0, 0
 
     def go(self, work):
         async def run():
@@ -427,14 +427,16 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(name=st.sampled_from("xy"))
     def checkpoint(self, name):
         self.go(lambda s: s.checkpoint(name))
-        self.marks[name] = len(self.model)
+        self.made += 1
+        self.marks[name] = (self.made, len(self.model))
 
     @rule(name=st.sampled_from("xy"))
     def rollback(self, name):
         if name in self.marks:
             self.go(lambda s: s.rollback(name))
-            self.model = self.model[: self.marks[name]]
-            self.marks = {n: m for n, m in self.marks.items() if m <= len(self.model)}
+            made, length = self.marks[name]
+            self.model = self.model[:length]
+            self.marks = {n: m for n, m in self.marks.items() if m[0] <= made}
 
     @rule()
     def pin(self):

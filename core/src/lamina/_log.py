@@ -98,6 +98,11 @@ class SessionLog:
         self.highest_page = self.next_source = 0
         return await self._counted(records)
 
+    async def grown(self) -> bool:
+        """Whether the log holds records that were not read or written here."""
+        after = f"{self._prefix}{self.next - 1:012d}" if self.next else None
+        return bool(await self._storage.scan(Scan(prefix=self._prefix, after=after, limit=1)))
+
     async def _counted(self, records: list[Kept]) -> list[Kept]:
         out: list[Kept] = []
         for kept in records:

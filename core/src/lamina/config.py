@@ -42,6 +42,8 @@ class WindowSettings:
     """The scorer that pagers may ask; none scores every page 0."""
     compressors: tuple[str, ...] = ()
     """The compressors whose offers pagers may use, in order of preference."""
+    format: str | None = None
+    """The format of sessions that were not imported; the first by name where none is given."""
     budget: int = field(default=8000, validator=validators.gt(0))
     """Tokens of a window where the caller names none."""
     recall_share: float = field(default=0.1, validator=[validators.ge(0), validators.le(0.5)])
@@ -428,6 +430,7 @@ REFERENCES = (
     ("window", "counter", "counter"),
     ("window", "scorer", "scorer"),
     ("window", "compressors", "compressor"),
+    ("window", "format", "format"),
     ("log", "storage", "storage"),
     ("memory", "tiers", "tier"),
     ("calls", "executor", "executor"),

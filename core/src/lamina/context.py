@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from lamina._book import Book
 from lamina._counting import CheckedCounter
 from lamina._engine import Parts
 from lamina._host import Opened
@@ -67,9 +68,9 @@ class Context:
         )
         storage = await opened.open("storage", config.log.storage)
         tiers = [(name, await opened.open("tier", name)) for name in config.memory.tiers]
-        self._memories = Memories(tiers, storage, self.session, time.time, config.catalogue)
+        self._memories = Memories(tiers, storage, self._book, time.time, config.catalogue)
         self._shared = Shared(
-            storage, parts, self.formats, config.catalogue, window.budget, window.recall_share, window.recall_limit,
+            storage, parts, self.formats, window.format or next(iter(sorted(self.formats)), ""), config.catalogue, window.budget, window.recall_share, window.recall_limit,
             recall=self._recall_for_window, owing=bool(tiers), fork=self._empty_session,
         )  # fmt: skip
         executor = await opened.open("executor", config.calls.executor) if config.calls.executor else None
@@ -79,7 +80,7 @@ class Context:
 
     async def _close(self) -> None:
         for session in self._sessions.values():
-            await session.flush()
+            await session.book.flush()
 
     # ------------------------------------------------------------- sessions
 
@@ -102,9 +103,12 @@ class Context:
                 raise UnknownSessionError(id, [info.id for info in await self.sessions()])
             session = Session(self._shared, id)
             if record is not None:
-                await session.load(record.value)
+                await session.book.load(record.value)
             self._sessions[id] = session
             return session
+
+    async def _book(self, id: str) -> Book:
+        return (await self.session(id)).book
 
     async def _empty_session(self, id: str) -> Session:
         session = await self.session(id)

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 from attrs import asdict, evolve, frozen
 
+from lamina._book import TODO, Book
 from lamina._log import segment
 from lamina._records import Said, decode
+from lamina.errors import ConflictError
 from lamina.model import Hit, Memory, MemoryKind, Page
 from lamina.plugins import Catalogue
 from lamina.protocols import Commit, Get, Index, IndexUpdate, Scan, SearchRequest, Storage, Tier, TierReview
-from lamina.session import TODO, Session
 
 _BATCH = 500
+_ROUNDS = 3
 
 
 @frozen
@@ -61,12 +64,12 @@ class Memories:
         self,
         tiers: Sequence[tuple[str, Tier]],
         log: Storage,
-        session: Callable[[str], Awaitable[Session]],
+        book: Callable[[str], Awaitable[Book]],
         clock: Callable[[], float],
         catalogue: Catalogue,
     ) -> None:
         self.tiers = sorted(tiers, key=lambda t: (t[1].rank, t[0]))
-        self._log, self._session, self._clock, self._catalogue = log, session, clock, catalogue
+        self._log, self._book, self._clock, self._catalogue = log, book, clock, catalogue
         self._recovered = False
 
     # ------------------------------------------------------------- writing
@@ -111,32 +114,36 @@ class Memories:
             return 0
         await self._recover()
         taken = 0
-        while notes := await self._log.scan(Scan(prefix=TODO, limit=_BATCH)):
+        # Another process may go on talking: what it says meanwhile is for the next time.
+        for _ in range(_ROUNDS):
+            notes = await self._log.scan(Scan(prefix=TODO, limit=_BATCH))
+            if not notes:
+                break
             for note in notes:
                 taken += await self._follow(note.value.decode())
                 # The note goes only if nobody renewed it meanwhile: then it is a new debt.
-                found = (await self._log.get(Get(keys=[note.key])))[0]
-                if found is not None and found.version == note.version:
+                with suppress(ConflictError):
                     await self._log.commit(Commit(deletes=frozenset({note.key}), expect={note.key: note.version}))
         return taken
 
     async def _follow(self, id: str) -> int:
-        session = await self._session(id)
+        book = await self._book(id)
+        await book.refresh()
         name, tier = self.tiers[0]
         key = f"cur/{segment(id)}"
         found = (await tier.storage.get(Get(keys=[key])))[0]
         after, rollbacks = msgspec.msgpack.decode(found.value) if found else (0, 0)
-        if rollbacks != session.rollbacks:
-            await self._void(id, {page.id for page in session.pages})
+        if rollbacks != book.rollbacks:
+            await self._void(id, set(book.engine.pages.ids))
             after = 0
-        pages = session.since(after)
+        pages = book.since(after)
         fresh = [(page, at) for page, at in pages if page.role != "system"]
         for start in range(0, len(fresh), _BATCH):
             batch = {f"{id}#{p.id}": (self._of_page(id, p, at), p.text) for p, at in fresh[start : start + _BATCH]}
             await self._write((name, tier), batch)
         if pages:
             # The newest page may still grow: it is taken in again next time.
-            cursor = [pages[-1][0].id - 1, session.rollbacks]
+            cursor = [pages[-1][0].id - 1, book.rollbacks]
             await tier.storage.commit(Commit(puts={key: msgspec.msgpack.encode(cursor)}))
         return len(fresh)
 

@@ -12,6 +12,7 @@ from lamina_pager_coverage import CoverageSettings, open_coverage
 
 class TestCoverage(PagerSuite):
     strategy = "coverage"
+    reads = None
 
     @pytest.fixture
     def open_pager(self, tmp_path):

@@ -346,7 +346,7 @@ class CoveragePager:
                 return None
             while over > 0 and choice.steps:
                 step = choice.undo()
-                if step[0] < 0:
+                if step and step[0] < 0:
                     over -= frame.page_tokens(-1 - step[0])[0]
                 else:
                     over -= sum(evidence.elements[x].tokens for x in step)

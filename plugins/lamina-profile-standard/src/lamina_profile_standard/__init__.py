@@ -12,6 +12,7 @@ STANDARD: dict[str, Any] = {
         "counter": "tiktoken",
         "scorer": "recency",
         "compressors": ["truncate"],
+        "format": "openai",
     },
     "log": {"storage": "main"},
     "memory": {"tiers": ["short", "medium", "long"]},
