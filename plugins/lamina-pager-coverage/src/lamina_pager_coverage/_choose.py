@@ -34,7 +34,7 @@ class Choice:
     def undo(self) -> tuple[int, ...]:
         """Take the last step back."""
         step = self.steps.pop()
-        if step and step[0] < 0:
+        if step[0] < 0:
             self.pages.discard(-1 - step[0])
         else:
             self.elements.difference_update(step)
@@ -62,7 +62,9 @@ class Scene:
     elements: Sequence[Element]
     spans: Sequence[tuple[int, int]]
     candidates: Mapping[int, Sequence[str]]
-    """Element to the names for which it is one of the latest mentions."""
+    """Element to the names for which it is one of the latest mentions; only those worth their price."""
+    page_names: Mapping[int, tuple[str, ...]]
+    """The same of pages that may stand whole."""
     value: Mapping[str, float]
     """Worth per name; names shown elsewhere are absent."""
     page_tokens: Mapping[int, tuple[int, int]]
@@ -80,34 +82,25 @@ class Chooser:
         solid: Tokens of the texts that stand whole behind the choice.
         surroundings: Worth of a name's surroundings relative to its own.
         loose_ratio: Tokens in digests per token that stands whole, at most.
-        fill: Up to so many lines between two chosen ones are shown too.
     """
 
-    def __init__(
-        self, scene: Scene, shown: Shown, solid: int, surroundings: float, loose_ratio: float, fill: int
-    ) -> None:
+    def __init__(self, scene: Scene, shown: Shown, solid: int, surroundings: float, loose_ratio: float) -> None:
         self.choice = Choice()
-        self._scene, self._extra, self._ratio, self._fill = scene, surroundings, loose_ratio, fill
+        self._scene, self._extra, self._ratio = scene, surroundings, loose_ratio
         self._named, self._surrounded = set(shown.named), set(shown.surrounded)
         self._solid, self._loose = solid + shown.solid, STUB + shown.loose
         self._opened: set[int] = set()
         self._parked: list[tuple[float, int, int]] = []
         self._clauses = {x for x in scene.candidates if self._beside(x)}
-        self._by_page: dict[int, list[int]] = {}
-        for x in scene.candidates:
-            self._by_page.setdefault(scene.elements[x].page, []).append(x)
-        self._page_names = {
-            page: tuple(dict.fromkeys(name for x in xs for name in scene.candidates[x]))
-            for page, xs in self._by_page.items()
-        }
 
     def run(self, room: float, price: float) -> Choice:
         """Take the best per token until the room is full or the next is worth less than ``price`` per token."""
         heap: list[tuple[float, int, int]] = []
-        for kind, xs in ((LINE, self._scene.candidates), (WIDE, self._clauses), (PAGE, self._by_page)):
+        for kind, xs in ((LINE, self._scene.candidates), (WIDE, self._clauses), (PAGE, self._scene.page_names)):
             for x in xs:
                 gain, cost = self._rate(kind, x)
-                heap.append((-gain / cost, kind, x))
+                if gain > 1e-9:
+                    heap.append((-gain / cost, kind, x))
         heapq.heapify(heap)
         left = room - STUB
         while heap and left > _PAGE_GAP:
@@ -148,15 +141,6 @@ class Chooser:
         got = [x, *self._beside(x)] if kind == WIDE else [x]
         if elements[x].head >= 0:
             got.append(elements[x].head)
-        if kind == LINE and x not in self._clauses:
-            for step in (-1, 1):
-                for n in range(2, self._fill + 2):
-                    y = x + step * n
-                    if not 0 <= y < len(elements) or elements[y].text_number != elements[x].text_number:
-                        break
-                    if y in chosen:
-                        got += range(min(x, y) + 1, max(x, y))
-                        break
         return [y for y in got if y not in chosen]
 
     def _gain(self, names: Iterable[str], share: float) -> float:
@@ -172,9 +156,10 @@ class Chooser:
         if kind == PAGE:
             if x in choice.pages:
                 return 0.0, 1
-            paid = sum(scene.elements[y].tokens for y in self._by_page[x] if y in choice.elements)
+            chosen = choice.elements
+            paid = sum(scene.elements[y].tokens for y in range(*scene.spans[x]) if y in chosen) if chosen else 0
             cost = scene.page_tokens[x][0] + _PAGE_GAP - paid
-            return self._gain(self._page_names[x], self._extra), max(cost, 1)
+            return self._gain(scene.page_names[x], self._extra), max(cost, 1)
         page = scene.elements[x].page
         if page in choice.pages:
             return 0.0, 1
@@ -191,8 +176,8 @@ class Chooser:
         self._solid += scene.page_tokens[page][1]
         for y in range(*scene.spans[page]):
             self._named.update(scene.elements[y].names)
-        self._named.update(self._page_names[page])
-        self._surrounded.update(self._page_names[page])
+        self._named.update(scene.page_names[page])
+        self._surrounded.update(scene.page_names[page])
 
     def _take(self, kind: int, x: int, gain: float, cost: float) -> None:
         scene, choice = self._scene, self.choice
@@ -201,7 +186,8 @@ class Chooser:
         complete = self._complete(kind, x)
         step = tuple(self._members(kind, x))
         choice.elements.update(step)
-        choice.steps.append(step)
+        if step:
+            choice.steps.append(step)
         page = scene.elements[x].page
         if page not in self._opened:
             self._opened.add(page)

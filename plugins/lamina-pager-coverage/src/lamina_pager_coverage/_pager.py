@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -211,7 +212,8 @@ class CoveragePager:
         if used > frame.room:
             g, used, solid = g + 1, 0, 0
         while g:
-            share = settings.tail_share
+            # The page before the newest is what the newest answers: it may take more.
+            share = settings.second_share if g == len(frame.request.pages) - 1 else settings.tail_share
             tokens, text = (0, 0) if g - 1 in frame.must else frame.page_tokens(g - 1)
             if used + tokens > share * frame.room:
                 break
@@ -225,12 +227,14 @@ class CoveragePager:
         limit = max(wanted, min(room, 4 * STUB))
         value, candidates = self._value(frame)
         price = settings.price / frame.request.budget
+        lines, whole = self._worthwhile(frame, value, candidates, price)
         best_net, best = float("-inf"), None
-        for kept in self._options(frame, limit):
+        for kept in self._options(frame, limit, len(lines)):
             shown = self._shown(frame, kept, value, candidates)
             if kept and (shown.tokens > limit or shown.loose > settings.loose_ratio * (frame.solid + shown.solid)):
                 continue
-            found = self._fill(frame, kept, shown, value, candidates, limit, price)
+            scene = self._scene(frame, kept, lines, whole, value)
+            found = self._fill(frame, kept, shown, scene, limit, price)
             if found is None:
                 continue
             items, gain, tokens = found
@@ -239,17 +243,22 @@ class CoveragePager:
                 best_net, best = net, [*kept, *items]
         return best if best is not None else self._render(frame, 0, Choice())
 
-    def _options(self, frame: _Frame, limit: int) -> Iterable[list[Item]]:
+    def _options(self, frame: _Frame, limit: int, lines: int) -> Iterable[list[Item]]:
         """Beginnings of what stands now that could stay as they are: keeping them keeps the cached prefix."""
         standing = [item for item in frame.session.items if item.end <= frame.start]
-        if not self._settings.discount or frame.session.items[: len(standing)] != standing:
-            standing = []
-        sizes, tokens = [0], 0
+        sizes, tokens = [0], sum(item.tokens for item in standing)
+        for at in range(standing[-1].end if standing else 0, frame.start):
+            if tokens > limit:
+                break
+            standing.append(self._item(frame, at))
+            tokens += standing[-1].tokens
+        tokens = 0
         for n, item in enumerate(standing, 1):
             tokens += item.tokens
             if tokens <= limit:
                 sizes.append(n)
-        most = 8
+        # Each length costs one choice: fewer are compared where there is more to choose from.
+        most = max(2, min(self._settings.options, self._settings.work // (lines + len(standing) + 1)))
         if len(sizes) > most:
             sizes = sorted({sizes[round(q * (len(sizes) - 1) / (most - 1))] for q in range(most)})
         return [standing[:n] for n in sizes]
@@ -307,34 +316,60 @@ class CoveragePager:
                 out.named.update(names)
                 if item.page is not None or not elements[x].encoded:
                     out.surrounded.update(names)
-        surrounded = sum(value[name] for name in out.surrounded)
-        out.gain = sum(value[name] for name in out.named) + self._settings.surroundings * surrounded
+        # fsum is exact, so that the order of a set never decides.
+        surrounded = math.fsum(value[name] for name in out.surrounded)
+        out.gain = math.fsum(value[name] for name in out.named) + self._settings.surroundings * surrounded
         return out
 
-    def _fill(
+    def _worthwhile(
+        self, frame: _Frame, value: Mapping[str, float], candidates: Mapping[int, Sequence[str]], price: float
+    ) -> tuple[dict[int, Sequence[str]], dict[int, tuple[str, ...]]]:
+        """Lines and pages that could be worth their price: gains only fall while choosing, so the rest never will be."""
+        elements = frame.session.evidence.elements
+        by_page: dict[int, dict[str, None]] = {}
+        for x, names in candidates.items():
+            by_page.setdefault(elements[x].page, {}).update(dict.fromkeys(names))
+        most = 1 + self._settings.surroundings
+
+        def pays(names: Iterable[str], tokens: float) -> bool:
+            return most * sum(value[name] for name in names) >= price * tokens
+
+        lines = {x: names for x, names in candidates.items() if pays(names, elements[x].tokens)}
+        whole = {at: tuple(names) for at, names in by_page.items() if pays(names, frame.page_tokens(at)[0])}
+        return lines, whole
+
+    def _scene(
         self,
         frame: _Frame,
         kept: list[Item],
-        shown: Shown,
+        lines: Mapping[int, Sequence[str]],
+        whole: Mapping[int, tuple[str, ...]],
         value: Mapping[str, float],
-        candidates: Mapping[int, Sequence[str]],
-        limit: int,
-        price: float,
+    ) -> Scene:
+        """What there is to choose from behind the kept items."""
+        evidence = frame.session.evidence
+        begin = kept[-1].end if kept else 0
+        first = evidence.spans[begin][0] if begin < len(evidence.spans) else len(evidence.elements)
+        free = {x: names for x, names in lines.items() if x >= first}
+        pages = {evidence.elements[x].page for x in free}
+        return Scene(
+            elements=evidence.elements,
+            spans=evidence.spans,
+            candidates=free,
+            page_names={at: names for at, names in whole.items() if at >= begin},
+            value=value,
+            page_tokens={at: frame.page_tokens(at) for at in {*pages, *whole}},
+            label_tokens={at: 3 + len(evidence.labels[at]) // 3 for at in pages},
+            label_names={at: identifiers(evidence.labels[at]) for at in pages},
+        )
+
+    def _fill(
+        self, frame: _Frame, kept: list[Item], shown: Shown, scene: Scene, limit: int, price: float
     ) -> tuple[list[Item], float, int] | None:
         """Items for what the kept ones leave of the limit, with their gain and tokens; ``None`` if nothing fits."""
         settings, evidence = self._settings, frame.session.evidence
         begin = kept[-1].end if kept else 0
-        first = evidence.spans[begin][0] if begin < len(evidence.spans) else len(evidence.elements)
-        free = {x: names for x, names in candidates.items() if x >= first}
-        pages = {evidence.elements[x].page for x in free}
-        label_names = {at: identifiers(evidence.labels[at]) for at in pages}
-        scene = Scene(
-            evidence.elements, evidence.spans, free, value,
-            {at: frame.page_tokens(at) for at in pages},
-            {at: 3 + len(evidence.labels[at]) // 3 for at in pages},
-            label_names,
-        )  # fmt: skip
-        chooser = Chooser(scene, shown, frame.solid, settings.surroundings, settings.loose_ratio, settings.fill)
+        chooser = Chooser(scene, shown, frame.solid, settings.surroundings, settings.loose_ratio)
         choice = chooser.run(limit - shown.tokens, price)
         while True:
             items = self._render(frame, begin, choice)
@@ -346,7 +381,7 @@ class CoveragePager:
                 return None
             while over > 0 and choice.steps:
                 step = choice.undo()
-                if step and step[0] < 0:
+                if step[0] < 0:
                     over -= frame.page_tokens(-1 - step[0])[0]
                 else:
                     over -= sum(evidence.elements[x].tokens for x in step)
@@ -366,10 +401,14 @@ class CoveragePager:
                     at += 1
                 out.append(self._digest(frame, begin, page, run))
             if page < frame.start:
-                tokens, solid = (0, 0) if page in frame.must else frame.page_tokens(page)
-                out.append(Item(page, page + 1, list(range(*evidence.spans[page])), page, tokens, solid))
+                out.append(self._item(frame, page))
             begin = page + 1
         return out
+
+    def _item(self, frame: _Frame, at: int) -> Item:
+        # What must stand was taken from the room already.
+        tokens, solid = (0, 0) if at in frame.must else frame.page_tokens(at)
+        return Item(at, at + 1, list(range(*frame.session.evidence.spans[at])), at, tokens, solid)
 
     def _digest(self, frame: _Frame, first: int, end: int, run: list[int]) -> Item:
         pages = frame.request.pages

@@ -15,15 +15,17 @@ class CoverageSettings:
 
     tail_share: float = _share(0.1)
     """The newest pages stay whole up to this share; the newest page always does."""
+    second_share: float = _share(0.4)
+    """The page before the newest stays whole too if both are within this share."""
     front_share: float = _share(0.6)
     """Largest share for what stands of older pages: whole ones, digests and stubs."""
     loose_ratio: float = field(default=1.4, validator=validators.ge(0))
     """Tokens of excerpts per token of whole pages, at most: excerpts never dominate a window."""
     growth_share: float = _share(0.15)
     """Room left free by a compaction, as far as the newest page lets it; sets how rarely compactions come."""
-    price: float = field(default=8.0, validator=validators.ge(0))
+    price: float = field(default=10.0, validator=validators.ge(0))
     """What a window full of tokens is worth, in names used again: what gains less per token stays out."""
-    discount: float = _share(0.8)
+    discount: float = _share(0.5)
     """Share of its price that a piece is spared which stays as it is, because its prefix stays cached."""
     entry_share: float = _share(0.6)
     """A larger page enters the window shortened to this share of the budget; the log keeps it whole."""
@@ -31,10 +33,12 @@ class CoverageSettings:
     """A lossless form enters if it has at most this share of the page's tokens."""
     surroundings: float = field(default=0.5, validator=validators.ge(0))
     """Worth of a name's surroundings (its line) relative to the name's own."""
-    statement: float = field(default=0.1, validator=validators.ge(0))
+    statement: float = field(default=0.06, validator=validators.ge(0))
     """Worth of a line of a user message, relative to a name that is as good as certain to be used again."""
-    fill: int = field(default=1, validator=validators.ge(0))
-    """Up to so many lines between two chosen ones are shown too."""
+    options: int = field(default=12, validator=validators.gt(0))
+    """How many lengths of the standing prefix a compaction compares."""
+    work: int = field(default=8000, validator=validators.gt(0))
+    """Candidates times lengths compared at a compaction, about; bounds its time."""
     live: int = field(default=4000, validator=validators.gt(0))
     """Names examined at a compaction; bounds its time."""
     reach_tokens: int = field(default=400_000, validator=validators.gt(0))
