@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lamina.protocols import Embedder, EmbedRequest
@@ -69,6 +69,8 @@ class EmbedderSuite:
 
     @_quick
     @given(texts=st.lists(_nasty, max_size=5), query=st.booleans())
+    @example(texts=[], query=False)
+    @example(texts=["", "\ud800", "a"], query=True)
     def test_each_text_has_a_unit_vector_or_zeros(
         self, open_embedder: OpenEmbedder, texts: list[str], query: bool
     ) -> None:
@@ -102,3 +104,8 @@ class EmbedderSuite:
         for i, query in enumerate(queries):
             near = [_dot(query, row) for row in rows]
             assert near[i] > max(n for j, n in enumerate(near) if j != i)
+
+    def test_the_request_is_left_as_it_was(self, open_embedder: OpenEmbedder) -> None:
+        texts = ["b", "a", ""]
+        self.embed(open_embedder, texts)
+        assert texts == ["b", "a", ""]
