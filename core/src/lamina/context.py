@@ -36,6 +36,8 @@ class Context:
         """The tools that the configuration names, and those registered since."""
         self.formats: dict[str, Format] = {}
         """Every installed or configured format."""
+        self.count: CheckedCounter
+        """Counts tokens of texts by the configured counter; ``count.info`` says what frames cost."""
         self._sessions: dict[str, Session] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._shared: Shared
@@ -45,7 +47,7 @@ class Context:
         config = self.config
         opened = Opened(config, stack, self)
         window = config.window
-        counter = CheckedCounter(await opened.open("counter", window.counter), window.counter)
+        counter = self.count = CheckedCounter(await opened.open("counter", window.counter), window.counter)
         for name in dict.fromkeys([*config.names("format"), *config.catalogue.names("format")]):
             self.formats[name] = await opened.open("format", name)
         parts = Parts(

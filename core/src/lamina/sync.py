@@ -119,6 +119,8 @@ class SyncContext:
     def __init__(self, context: Context, loop: _Loop) -> None:
         self._context, self._loop = context, loop
         self.config = context.config
+        self.count = context.count
+        """Counts tokens of texts by the configured counter."""
 
     def session(self, id: str, *, create: bool = True) -> SyncSession:
         """See :meth:`lamina.Context.session`."""
