@@ -16,7 +16,9 @@ def line(role, content, **more):
 
 
 GOOD = line("user", "hello") + "\n" + line("assistant", "hi") + "\n"
-CLAUDE = json.dumps({"type": "user", "sessionId": "s", "uuid": "1", "message": {"role": "user", "content": "hello"}}) + "\n"
+CLAUDE = (
+    json.dumps({"type": "user", "sessionId": "s", "uuid": "1", "message": {"role": "user", "content": "hello"}}) + "\n"
+)
 
 BAD = {
     "truncated JSON": (GOOD + '{"role": "user", "cont', 3, "JSON"),
@@ -24,7 +26,11 @@ BAD = {
     "deep nesting": (GOOD + "[" * 100_000 + "]" * 100_000, 3, "nest"),
     "an unknown role": (GOOD + line("robot", "beep"), 3, "robot"),
     "a result with no call": (GOOD + line("tool", "x", tool_call_id="nobody"), 3, "call"),
-    "half a surrogate pair is no error by itself but a bad escape is": (GOOD + '{"role": "user", "content": "\\x"}', 3, "JSON"),
+    "half a surrogate pair is no error by itself but a bad escape is": (
+        GOOD + '{"role": "user", "content": "\\x"}',
+        3,
+        "JSON",
+    ),
 }
 
 
@@ -59,7 +65,9 @@ def test_a_wrong_encoding_is_named(tmp_path, encoding):
 
 
 def test_a_line_of_200_mb_is_refused_by_line_size_and_setting(tmp_path):
-    huge = CLAUDE.encode() + b'{"type": "user", "message": {"role": "user", "content": "' + b"x" * 200_000_000 + b'"}}\n'
+    huge = (
+        CLAUDE.encode() + b'{"type": "user", "message": {"role": "user", "content": "' + b"x" * 200_000_000 + b'"}}\n'
+    )
     error, stored = import_into(tmp_path, huge)
     assert isinstance(error, FormatError)
     assert str(error).startswith("bad.jsonl:2: ")
@@ -68,7 +76,9 @@ def test_a_line_of_200_mb_is_refused_by_line_size_and_setting(tmp_path):
 
 
 def test_one_bad_session_of_a_set_keeps_the_whole_set_out(tmp_path):
-    sets = [json.dumps({"id": n, "messages": [{"role": r, "content": "x"}]}) for n, r in (("a", "user"), ("b", "robot"))]
+    sets = [
+        json.dumps({"id": n, "messages": [{"role": r, "content": "x"}]}) for n, r in (("a", "user"), ("b", "robot"))
+    ]
     error, stored = import_into(tmp_path, "\n".join(sets).encode())
     assert isinstance(error, FormatError)
     assert ":2:" in str(error)

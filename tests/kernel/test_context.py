@@ -130,6 +130,7 @@ EXAMPLES = [
     errors.UnknownPluginError("storage", "x", ("a",), "h"),
     errors.DuplicatePluginError("storage", "x", "a", "b"),
     errors.FormatError("why", "f.json", 3),
+    errors.SeveralSessionsError(("a", "b"), "f.json", "c"),
     errors.ConflictError(["k"]),
     errors.CapabilityError("ttl", "s"),
     errors.UnknownSessionError("s", ("a", "b")),

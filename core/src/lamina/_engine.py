@@ -77,7 +77,8 @@ class Engine:
         """Positions of covered pages that changed since."""
         self.stale = False
         """Whether something happened (a pin) that makes the next window a compaction."""
-        self._budget: int | None = None
+        self.budget: int | None = None
+        """Of the last compaction."""
         self._at: dict[int, int] = {}
         """Page id to the slot that holds just this page."""
         self._results = 0
@@ -90,7 +91,7 @@ class Engine:
         """Take over what the log says about renditions."""
         match record:
             case Compacted(entries, budget, _):
-                self._budget = budget
+                self.budget = budget
                 n = 0
                 if entries:
                     position = self.pages.position(entries[-1].last)
@@ -117,7 +118,7 @@ class Engine:
         self.repairs = []
         self._refresh()
         await self._grow(budget, query)
-        changed = self._budget is not None and self._budget != budget
+        changed = self.budget is not None and self.budget != budget
         if not (self.tokens > budget or self.stale or changed or self._due(budget)):
             return False
         await self._compact(budget, query)
@@ -249,7 +250,7 @@ class Engine:
             if await self._save(Compacted(entries, budget, name), epoch):
                 break
         self._install(slots, n)
-        self._budget = budget
+        self.budget = budget
         self._refresh()
         await self._grow(budget, query)
 

@@ -153,7 +153,7 @@ def _entry_out(entry: Entry) -> list[Any]:
             flat = [[m, p, text] for (m, p), text in texts.items()]
             form = ["s", page, flat, compressor, lossless, covers, tokens]
         case Digest(excerpts, tokens):
-            form = ["d", [[e.page, e.text] for e in excerpts], tokens]
+            form = ["d", [[e.page, e.text, e.label, e.block] for e in excerpts], tokens]
     return [entry.first, entry.last, form, entry.rule, entry.score]
 
 
@@ -168,7 +168,7 @@ def _entry_in(raw: Sequence[Any]) -> Entry:
         case ["s", page, flat, compressor, lossless, covers, tokens]:
             rendition = Shortened(page, {(m, p): text for m, p, text in flat}, compressor, lossless, covers, tokens)
         case ["d", excerpts, tokens]:
-            rendition = Digest(tuple(Excerpt(page, text) for page, text in excerpts), tokens)
+            rendition = Digest(tuple(Excerpt(*fields) for fields in excerpts), tokens)
         case _:
             raise ValueError(f"rendition {form[:1]!r}")
     return Entry(first, last, rendition, rule, score)

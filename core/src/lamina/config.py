@@ -213,21 +213,13 @@ def load(
     Raises:
         ConfigError: With every fault.
     """
-    environ = os.environ if environ is None else environ
     faults: list[str] = []
-    file, from_file = _read_file(path, environ)
-    layers: list[tuple[str, Mapping[str, Any]]] = [
-        (str(file) if file else "file", from_file),
-        ("environment", _from_environment(environ, faults)),
-        ("argument", settings or {}),
-    ]
+    file, layers = _layers(path, settings, os.environ if environ is None else environ, faults)
     if profile is not None:
         layers.append(("argument", {"profile": profile}))
     early, _ = _merge(layers)
-    plugin_settings, _ = structure(PluginSettings, _table(early, "plugins"), "plugins", {})
     if catalogue is None:
-        chosen = plugin_settings or PluginSettings()
-        catalogue = discover(chosen.block, chosen.allow)
+        catalogue = _discover(early)
     named = early.get("profile")
     try:
         profile_name, base = catalogue.profile(named if isinstance(named, str) else None)
@@ -236,6 +228,44 @@ def load(
         profile_name, base = None, {}
     tree, origins = _merge([(f"profile {profile_name}", base), *layers])
     return _structured(tree, origins, catalogue, file, faults)
+
+
+def installed(
+    path: str | Path | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Catalogue:
+    """What is installed and may be imported, whatever else the configuration says, valid or not.
+
+    Args:
+        path: As for :func:`load`, and so are the others.
+        settings: Arguments.
+        environ: The environment.
+
+    Raises:
+        ConfigError: The file is not there, or no TOML.
+    """
+    _, layers = _layers(path, settings, os.environ if environ is None else environ, [])
+    return _discover(_merge(layers)[0])
+
+
+def _layers(
+    path: str | Path | None, settings: Mapping[str, Any] | None, environ: Mapping[str, str], faults: list[str]
+) -> tuple[Path | None, list[tuple[str, Mapping[str, Any]]]]:
+    file, from_file = _read_file(path, environ)
+    return file, [
+        (str(file) if file else "file", from_file),
+        ("environment", _from_environment(environ, faults)),
+        ("argument", settings or {}),
+    ]
+
+
+def _discover(early: Mapping[str, Any]) -> Catalogue:
+    # Before anything else is known, because what is blocked must not be imported.
+    chosen, _ = structure(PluginSettings, _table(early, "plugins"), "plugins", {})
+    chosen = chosen or PluginSettings()
+    return discover(chosen.block, chosen.allow)
 
 
 def _read_file(path: str | Path | None, environ: Mapping[str, str]) -> tuple[Path | None, Mapping[str, Any]]:

@@ -16,7 +16,14 @@ from lamina._engine import Parts
 from lamina._host import Opened
 from lamina._log import segment
 from lamina.config import Config, load
-from lamina.errors import ConfigError, FormatError, SessionStateError, UnknownPluginError, UnknownSessionError
+from lamina.errors import (
+    ConfigError,
+    FormatError,
+    SessionStateError,
+    SeveralSessionsError,
+    UnknownPluginError,
+    UnknownSessionError,
+)
 from lamina.memory import Memories, Moved
 from lamina.model import Hit, Memory, MemoryKind, Page
 from lamina.protocols import Format, Get, Parsed, ParseRequest, Scan
@@ -123,18 +130,29 @@ class Context:
         return sorted(infos.values(), key=lambda i: (-i.updated_s, i.id))
 
     async def import_data(
-        self, data: bytes, source: str = "input", *, format: str = "auto", session: str | None = None
+        self,
+        data: bytes,
+        source: str = "input",
+        *,
+        format: str = "auto",
+        session: str | None = None,
+        single: bool = False,
     ) -> list[Imported]:
         """Store a recording; of one that was imported before, what is new.
+
+        All that it holds is stored or, where anything of it is refused, nothing.
 
         Args:
             data: The file's bytes.
             source: Its name, for messages, and for the session's id where the recording names none.
             format: A format's name, or ``auto`` to detect it by content.
             session: The id to store it under, where it holds one session; which one to take, where it holds more.
+            single: Whether to refuse data that holds several sessions of which none is chosen.
 
         Raises:
             FormatError: It cannot be read; file, line and reason. Nothing of it is stored.
+            SeveralSessionsError: It holds several sessions, none of them ``session``, or none chosen though
+                ``single``.
         """
         name = format if format != "auto" else self.detect(data, source)
         if name not in self.formats:
@@ -151,11 +169,12 @@ class Context:
             return []
         if session is not None:
             groups = self._chosen(groups, session, source)
-        done = []
-        for id, records in groups.items():
-            into = await self.session(id)
-            done.append(await into.import_records(records, name, source))
-        return done
+        elif single and len(groups) > 1:
+            raise SeveralSessionsError(tuple(groups), source)
+        into = [(await self.session(id), records) for id, records in groups.items()]
+        for target, records in into:  # all of them before the first is written
+            target.check_records(records, source)
+        return [await target.import_records(records, name, source) for target, records in into]
 
     @staticmethod
     def _chosen(groups: dict[str, list[Parsed]], session: str, source: str) -> dict[str, list[Parsed]]:
@@ -163,8 +182,7 @@ class Context:
             return {session: groups[session]}
         if len(groups) == 1:
             return {session: next(iter(groups.values()))}
-        known = ", ".join(list(groups)[:8]) + (" …" if len(groups) > 8 else "")
-        raise FormatError(f"holds {len(groups)} sessions, none of them {session!r}; choose one of: {known}", source)
+        raise SeveralSessionsError(tuple(groups), source, session)
 
     def detect(self, data: bytes, source: str = "input") -> str:
         """The format that the data is in.
@@ -264,3 +282,16 @@ async def open(
             yield context
         finally:
             await context._close()
+
+
+@asynccontextmanager
+async def open_part(config: Config, kind: str, name: str) -> AsyncIterator[Any]:
+    """Open one configured part with what it needs and nothing else, to check it or to use it by itself.
+
+    Raises:
+        ConfigError: No such part, or its settings are wrong.
+        PluginError: It could not be opened; names the distribution.
+    """
+    async with AsyncExitStack() as stack:
+        # Never entered into a context: its services, which tools ask when they are called, have no log behind them.
+        yield await Opened(config, stack, Context(config)).open(kind, name)

@@ -10,6 +10,7 @@ The tree::
     │   ├── ContractError                      a part broke its protocol (counts, scores, plans, offers)
     │   └── MissingDependencyError (ImportError)   what a plugin needs is not installed
     ├── FormatError (ValueError)          input that cannot be read: file, line, why
+    │   └── SeveralSessionsError               it holds several sessions and none was chosen
     ├── StorageError
     │   ├── ConflictError                 compare-and-set lost; read again and retry
     │   ├── CapabilityError               the storage does not do what was asked, and says so
@@ -107,6 +108,21 @@ class FormatError(LaminaError, ValueError):
     def __str__(self) -> str:
         place = self.source if self.line is None else f"{self.source}:{self.line}"
         return f"{place}: {self.why}"
+
+
+class SeveralSessionsError(FormatError):
+    """One session was wanted of input that holds several; ``sessions`` has their ids, in the input's order."""
+
+    def __init__(self, sessions: Sequence[str], source: str = "input", wanted: str | None = None) -> None:
+        FormatError.__init__(self, f"holds {len(sessions)} sessions", source)
+        self.args = (tuple(sessions), source, wanted)
+        self.sessions, self.wanted = tuple(sessions), wanted
+
+    def __str__(self) -> str:
+        none = "" if self.wanted is None else f", none of them {self.wanted!r}"
+        known = ", ".join(self.sessions[:20])
+        more = f" and {len(self.sessions) - 20} more (lamina import stores them all)" if len(self.sessions) > 20 else ""
+        return f"{self.source}: {self.why}{none}; choose one with --session: {known}{more}"
 
 
 class StorageError(LaminaError):

@@ -80,6 +80,15 @@ class RegisterCommand(Protocol):
     ) -> None:
         """Offer a subcommand of ``lamina``.
 
+        Beside the command's own arguments, ``run`` finds in the namespace what the global options say:
+
+        - ``config`` (the file's path or ``None``), ``profile`` (a name or ``None``) and ``settings`` (in the shape
+          of ``lamina.toml``): for :func:`lamina.open` or :func:`lamina.config.load`;
+        - ``catalogue``: what is installed, found already;
+        - ``debug``: whether tracebacks are wanted.
+
+        A command that has an option of the same name itself gets its own instead (``--config`` of ``replay``).
+
         Args:
             name: The subcommand.
             help: One line.

@@ -161,6 +161,8 @@ class CounterInfo:
     """What the frame of a tool call costs."""
     image_tokens: int = 1600
     """What an image costs when nothing better is known."""
+    origin: str = ""
+    """Where its vocabulary was found, for people to read; not part of the fingerprint."""
 
 
 @frozen
@@ -280,6 +282,11 @@ class Excerpt:
 
     page: int
     text: str
+    label: str = ""
+    """Stands behind the page's id: what the page is about (``Read db.py``), or a mark of who speaks (``>``)."""
+    block: bool = False
+    """Whether the label has a line of its own and the text follows unchanged; else text follows on the id's line,
+    its further lines indented."""
 
 
 @frozen

@@ -21,14 +21,16 @@ def stub_text(first: int, last: int) -> str:
 
 
 def digest_text(first: int, last: int, excerpts: Sequence[Excerpt]) -> str:
-    """The message that stands for a run of pages: its excerpts, each page's first one labelled with its id."""
-    lines = [
-        f"[pages {first}–{last} in excerpts; the rest is paged out]" if first != last else f"[page {first} in excerpts]"
-    ]
-    before = None
+    """The message that stands for a run of pages: a stub's line, then its excerpts, each under its page's id."""
+    span = f"pages {first}–{last}" if first != last else f"page {first}"
+    lines = [f"[{span} paged out; excerpts, each behind its page:]"]
     for excerpt in excerpts:
-        lines.append(f"[…] {excerpt.text}" if excerpt.page == before else f"[{excerpt.page}] {excerpt.text}")
-        before = excerpt.page
+        label = f"{excerpt.page}{excerpt.label}"
+        if excerpt.block:
+            lines += [f"[{excerpt.page} {excerpt.label}]" if excerpt.label else f"[{excerpt.page}]", excerpt.text]
+        else:
+            # Indented, so that no line of an excerpt can pass for the next one's label.
+            lines.append(f"{label} {excerpt.text}".replace("\n", "\n "))
     return "\n".join(lines)
 
 

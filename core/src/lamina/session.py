@@ -142,6 +142,11 @@ class Session:
         return self._engine.pages.sums[-1]
 
     @property
+    def budget(self) -> int | None:
+        """The budget that the renditions were last chosen for; ``None`` before the first compaction."""
+        return self._engine.budget
+
+    @property
     def faults(self) -> Mapping[int, int]:
         """How often each page was needed while it was not resident."""
         return dict(self._engine.faults)
@@ -350,7 +355,7 @@ class Session:
         Raises:
             FormatError: The session already holds other records than this recording.
         """
-        digests = [blake2b(p.raw, digest_size=8).digest() for p in parsed]
+        digests = _digests(parsed)
         skipped: dict[str, int] = {}
         for p in parsed:
             if p.skipped is not None:
@@ -359,14 +364,7 @@ class Session:
 
         def make() -> tuple[list[LogRecord], Mapping[int, bytes]]:
             known = self._digests
-            if known != digests[: len(known)] and digests != known[: len(digests)]:
-                at = next((i for i, (a, b) in enumerate(zip(known, digests, strict=False)) if a != b), 0)
-                raise FormatError(
-                    f"session {self.id!r} already holds a different recording (from record {at + 1} on); import this one under another name: --session NAME",
-                    source, parsed[at].line,
-                )  # fmt: skip
-            if not known and self._messages:
-                raise FormatError(f"session {self.id!r} already holds messages that were not imported; import under another name: --session NAME", source)  # fmt: skip
+            self.check_records(parsed, source, digests)
             if not known:
                 self.format, self.source = format, source
             facts.update(already=len(known), before=self._messages)
@@ -378,6 +376,22 @@ class Session:
             self.id, self.format, self._messages - facts["before"], min(facts["already"], len(digests)), skipped,
             len(self._engine.pages.all), self.tokens,
         )  # fmt: skip
+
+    def check_records(self, parsed: Sequence[Parsed], source: str, digests: Sequence[bytes] | None = None) -> None:
+        """Refuse what :meth:`import_records` would refuse as another recording.
+
+        Raises:
+            FormatError: The session already holds other records than this recording.
+        """
+        known, digests = self._digests, _digests(parsed) if digests is None else digests
+        if known != digests[: len(known)] and digests != known[: len(digests)]:
+            at = next((i for i, (a, b) in enumerate(zip(known, digests, strict=False)) if a != b), 0)
+            raise FormatError(
+                f"session {self.id!r} already holds a different recording (from record {at + 1} on); import this one under another name: --session NAME",
+                source, parsed[at].line,
+            )  # fmt: skip
+        if not known and self._messages:
+            raise FormatError(f"session {self.id!r} already holds messages that were not imported; import under another name: --session NAME", source)  # fmt: skip
 
     def _records_of(
         self, parsed: Sequence[Parsed], digests: Sequence[bytes], source: str
@@ -617,6 +631,10 @@ class Session:
         """Go on with a closed conversation."""
         if self.state == "closed":
             await self._append(lambda: ([Lived("active" if self._messages else "open")], {}))
+
+
+def _digests(parsed: Sequence[Parsed]) -> list[bytes]:
+    return [blake2b(p.raw, digest_size=8).digest() for p in parsed]
 
 
 def _check(message: Message) -> None:

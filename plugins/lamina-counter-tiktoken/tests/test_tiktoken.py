@@ -10,7 +10,7 @@ from lamina.protocols import CountRequest
 from lamina.testing.pages import texts
 from lamina_counter_tiktoken import TiktokenSettings
 from lamina_counter_tiktoken._counter import LONGEST_RUN, LONGEST_TEXT, TiktokenCounter, build, cut
-from lamina_counter_tiktoken._vocabulary import VOCABULARIES, cache_folder, find
+from lamina_counter_tiktoken._vocabulary import VOCABULARIES, cache_folder, find, locate
 
 
 @pytest.fixture(scope="module", params=["cl100k_base", "o200k_base"])
@@ -113,8 +113,9 @@ class TestTheSearch:
         data = b"IQ== 0\n"
         vocabulary = VOCABULARIES["cl100k_base"]
         monkeypatch.setattr("lamina_counter_tiktoken._vocabulary._matches", lambda found, _: found == data)
-        self.cached(tmp_path, data)
+        path = self.cached(tmp_path, data)
         assert find(TiktokenSettings(encoding=vocabulary.name), None) == data
+        assert locate(TiktokenSettings(encoding=vocabulary.name), None) == (data, str(path))
 
     def test_the_file_of_the_settings_is_the_only_one_tried(self, tmp_path):
         with pytest.raises(ConfigError, match="cannot be read"):

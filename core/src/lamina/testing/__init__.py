@@ -2,7 +2,8 @@
 
 ``pip install "lamina[testing]"``. Every suite class is named ``<Kind>Suite`` (never ``Test…``, so that pytest
 collects only your subclass), has a ``strategy`` (the registered name) and says in its docstring which fixture to
-give. Suite tests are synchronous and drive the part by ``asyncio.run``, so no asyncio plugin is needed.
+give. Suite tests are synchronous and drive the part by ``asyncio.run``, so no asyncio plugin is needed. All of them
+are a :class:`lamina.testing.suite.Suite`, which refuses a test that is overridden without :func:`deviates`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lamina.testing.run import failing as failing
     from lamina.testing.scorer import ScorerSuite as ScorerSuite
     from lamina.testing.storage import StorageSuite as StorageSuite
+    from lamina.testing.suite import Suite as Suite
     from lamina.testing.tier import TierSuite as TierSuite
     from lamina.testing.tool import ToolSuite as ToolSuite
 
@@ -46,6 +48,7 @@ _WHERE = {
     "PagerSuite": "pager",
     "ScorerSuite": "scorer",
     "StorageSuite": "storage",
+    "Suite": "suite",
     "TierSuite": "tier",
     "ToolSuite": "tool",
     "conversations": "conversations",
@@ -60,7 +63,10 @@ _WHERE = {
 
 
 def deviates(reason: str) -> Callable[[F], F]:
-    """Mark a test that overrides a suite's, and say why the strategy deviates; overriding without it fails."""
+    """Mark a test that overrides a suite's, and say why the strategy deviates; overriding without it fails.
+
+    It is the outermost decorator: others, such as hypothesis' ``given``, do not hand the mark on.
+    """
     if not reason.strip():
         raise ValueError("a deviation needs a reason")
 

@@ -16,6 +16,7 @@ from lamina.model import Page, ToolCall
 from lamina.protocols import Compressor, CompressRequest, Shortened
 from lamina.testing.pages import count_words, message_tokens, page, shorten, tool_page
 from lamina.testing.pages import pages as make_pages
+from lamina.testing.suite import Suite
 
 OpenCompressor = Callable[[], AbstractAsyncContextManager[Compressor]]
 
@@ -27,14 +28,13 @@ def _dear(texts: Sequence[str]) -> list[int]:
     return [len(text.encode("utf-8", "surrogatepass")) for text in texts]
 
 
-class CompressorSuite:
+class CompressorSuite(Suite):
     """What every compressor holds. Give ``strategy`` and the fixture ``open_compressor``.
 
     ``open_compressor`` is a factory without arguments that gives an async context manager. The suite builds the
     pages itself; those of ``must_offer`` are pages that the compressor has to say something about.
     """
 
-    strategy: ClassVar[str]
     sizes: ClassVar[bool] = True
     """Whether the compressor aims at the targets; one with a single form per page does not."""
 

@@ -6,13 +6,14 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lamina.protocols import Counter, CountRequest
+from lamina.testing.suite import Suite
 
 OpenCounter = Callable[[], AbstractAsyncContextManager[Counter]]
 
@@ -31,14 +32,12 @@ _quick = settings(
 )
 
 
-class CounterSuite:
+class CounterSuite(Suite):
     """What every counter holds. Give ``strategy`` and the fixture ``open_counter``.
 
     ``open_counter`` is a factory without arguments that gives an async context manager. The fixture ``oracle`` may be
     overridden by a function from a text to its true count, which must share no code with the counter.
     """
-
-    strategy: ClassVar[str]
 
     @pytest.fixture
     def open_counter(self) -> OpenCounter:

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lamina.protocols import Embedder, EmbedRequest
+from lamina.testing.suite import Suite
 
 OpenEmbedder = Callable[[], AbstractAsyncContextManager[Embedder]]
 Vector = list[float]
@@ -29,13 +30,12 @@ def _dot(a: Vector, b: Vector) -> float:
     return math.fsum(x * y for x, y in zip(a, b, strict=True))
 
 
-class EmbedderSuite:
+class EmbedderSuite(Suite):
     """What every embedder holds. Give ``strategy`` and the fixture ``open_embedder``.
 
     ``open_embedder`` is a factory without arguments that gives an async context manager.
     """
 
-    strategy: ClassVar[str]
     tolerance: ClassVar[float] = 1e-3
     """By how much a length, or the same text in another batch, may differ."""
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from lamina.model import Call
 from lamina.protocols import ExecuteRequest, Executor
+from lamina.testing.suite import Suite
 
 T = TypeVar("T")
 OpenExecutor = Callable[[], AbstractAsyncContextManager[Executor]]
@@ -45,13 +46,12 @@ async def _comes(event: asyncio.Event) -> bool:
         return False
 
 
-class ExecutorSuite:
+class ExecutorSuite(Suite):
     """What every executor must hold.
 
     Give a fixture ``open_executor``: ``async with open_executor() as executor``.
     """
 
-    strategy: ClassVar[str]
     concurrent: ClassVar[int] = 100
     """How many calls it runs at once, at least, as the fixture opens it."""
 

@@ -17,6 +17,7 @@ from lamina.errors import FormatError
 from lamina.model import Message, user
 from lamina.protocols import ExportRequest, Format, Parsed, ParseRequest, RenderRequest
 from lamina.testing.conversations import conversations, faulty, spread
+from lamina.testing.suite import Suite
 
 OpenFormat = Callable[[], AbstractAsyncContextManager[Format]]
 
@@ -24,14 +25,13 @@ fast = settings(max_examples=25, deadline=None, database=None, suppress_health_c
 _PLACE = re.compile(r"messages(\[\d+\])?")
 
 
-class FormatSuite:
+class FormatSuite(Suite):
     """What every format must hold. Give the fixture ``open_format``, a factory without arguments.
 
     The class attributes say what cannot be known from outside: what the format's sources look like, what it
     refuses, and what its form has a place for.
     """
 
-    strategy: str
     samples: ClassVar[Sequence[bytes]]
     """Sources, each of valid conversations, at least one with calls and results and one with several records."""
     bad: ClassVar[Mapping[str, tuple[bytes, int]]]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lamina.errors import ClosedError
 from lamina.protocols import Index, IndexHit, IndexUpdate, SearchRequest
+from lamina.testing.suite import Suite
 
 T = TypeVar("T")
 _spaces = itertools.count()
@@ -52,13 +53,11 @@ async def found(index: Index, query: str, *, limit: int = 10, prefix: str = "") 
     return [hit.id for hit in hits]
 
 
-class IndexSuite:
+class IndexSuite(Suite):
     """What every index must hold.
 
     Give a fixture ``open_index``: ``async with open_index(namespace="test") as index``.
     """
-
-    strategy: ClassVar[str]
 
     LANGUAGES: ClassVar[Mapping[str, tuple[str, str]]] = {
         "english": ("The staging database listens on port 5433.", "which port has the staging database"),

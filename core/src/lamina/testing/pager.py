@@ -26,6 +26,7 @@ from lamina.protocols import (
     Verbatim,
 )
 from lamina.testing.plans import made_page, plan_request, reference_count, reference_offers, window_tokens
+from lamina.testing.suite import Suite
 
 T = TypeVar("T")
 OpenPager = Callable[[], AbstractAsyncContextManager[Pager]]
@@ -156,14 +157,13 @@ async def drive(pager: Pager, pages: Sequence[Page], budget: int) -> list[Turn]:
     return turns
 
 
-class PagerSuite:
+class PagerSuite(Suite):
     """What every pager must hold.
 
     Give a fixture ``open_pager``: ``async with open_pager() as pager``. Requests come from
     :func:`lamina.testing.plan_request`, with offers that reach any target down to a note.
     """
 
-    strategy: ClassVar[str]
     reads: ClassVar[int | None] = 2_000
     """How many pages a plan may read of a session of 20,000 of which some forty fit; ``None``: it reads the past."""
 

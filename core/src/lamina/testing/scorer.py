@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from lamina.model import Page
 from lamina.protocols import Scorer, ScoreRequest
 from lamina.testing.pages import pages as make_pages
+from lamina.testing.suite import Suite
 
 OpenScorer = Callable[[], AbstractAsyncContextManager[Scorer]]
 
@@ -25,13 +26,11 @@ _quick = settings(
 )
 
 
-class ScorerSuite:
+class ScorerSuite(Suite):
     """What every scorer holds. Give ``strategy`` and the fixture ``open_scorer``.
 
     ``open_scorer`` is a factory without arguments that gives an async context manager.
     """
-
-    strategy: ClassVar[str]
 
     @pytest.fixture
     def open_scorer(self) -> OpenScorer:

@@ -18,6 +18,7 @@ from lamina.testing._storage_model import StorageMachine  # noqa: E402
 from lamina.testing._storage_records import OpenStorage, RecordTests, use  # noqa: E402
 from lamina.testing._storage_scans import ScanTests  # noqa: E402
 from lamina.testing._storage_tasks import TaskTests  # noqa: E402
+from lamina.testing.suite import Suite  # noqa: E402
 
 
 class Clock:
@@ -35,7 +36,7 @@ class Clock:
         self.now_s += by_s
 
 
-class StorageSuite(RecordTests, ScanTests, TaskTests):
+class StorageSuite(RecordTests, ScanTests, TaskTests, Suite):
     """The conformance suite of storages.
 
     A subclass gives ``strategy``, the ``capabilities`` that it declares, and the fixture ``open_storage``: a factory
@@ -55,7 +56,6 @@ class StorageSuite(RecordTests, ScanTests, TaskTests):
                 return opened
     """
 
-    strategy: ClassVar[str]
     capabilities: ClassVar[frozenset[Capability]]
     model_settings: ClassVar[settings] = settings(
         max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)

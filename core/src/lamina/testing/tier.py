@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from lamina.model import Memory
 from lamina.protocols import Tier, TierReview, Verdict
+from lamina.testing.suite import Suite
 
 T = TypeVar("T")
 OpenTier = Callable[[], AbstractAsyncContextManager[Tier]]
@@ -43,14 +44,13 @@ MANY = [
 ]
 
 
-class TierSuite:
+class TierSuite(Suite):
     """What every tier must hold.
 
     Give a fixture ``open_tier``: ``async with open_tier() as tier``, and say in ``capacity`` how many memories the
     tier that it opens keeps.
     """
 
-    strategy: ClassVar[str]
     capacity: ClassVar[int | None] = None
     """How many memories the tier keeps; ``None``: any number."""
 

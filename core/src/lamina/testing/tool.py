@@ -13,6 +13,7 @@ import pytest
 
 from lamina.model import Call
 from lamina.protocols import Tool, ToolSpec
+from lamina.testing.suite import Suite
 
 OpenTool = Callable[[], AbstractAsyncContextManager[Tool]]
 
@@ -46,14 +47,13 @@ def schema_faults(schema: Any, at: str = "parameters") -> list[str]:
     return faults
 
 
-class ToolSuite:
+class ToolSuite(Suite):
     """What every tool must hold.
 
     Give a fixture ``open_tool``: ``async with open_tool() as tool``, and in ``arguments`` some that fit the schema
     and are legal to run.
     """
 
-    strategy: ClassVar[str]
     arguments: ClassVar[Sequence[Mapping[str, Any]]]
     """Arguments to run it with, at least one set of them."""
     session: ClassVar[str | None] = "test"

@@ -38,14 +38,14 @@ async def open_tiktoken(settings: TiktokenSettings, host: Host) -> AsyncIterator
     import asyncio
 
     from lamina_counter_tiktoken._counter import TiktokenCounter, build
-    from lamina_counter_tiktoken._vocabulary import VOCABULARIES, find
+    from lamina_counter_tiktoken._vocabulary import VOCABULARIES, locate
 
     place = None if settings.vocabulary is None else host.path(settings.vocabulary)
     # In a thread, because reading, and a download all the more, would stop the event loop.
-    data = await asyncio.to_thread(find, settings, place)
+    data, origin = await asyncio.to_thread(locate, settings, place)
     encoding = build(VOCABULARIES[settings.encoding], data)
     del data
-    yield TiktokenCounter(encoding)
+    yield TiktokenCounter(encoding, origin)
 
 
 @hookimpl

@@ -44,13 +44,14 @@ class TiktokenCounter:
     Lone surrogates count as U+FFFD, which is what they are sent as; two that make a pair count as their character.
     """
 
-    def __init__(self, encoding: tiktoken.Encoding) -> None:
+    def __init__(self, encoding: tiktoken.Encoding, origin: str = "") -> None:
         self.info = CounterInfo(
             exact=True,
             bound=1.0,
             fingerprint=f"tiktoken {version('tiktoken')} {encoding.name}",
             message_tokens=4,
             call_tokens=4,
+            origin=origin,
         )
         self._encoding = encoding
         self._encode = encoding.encode_ordinary

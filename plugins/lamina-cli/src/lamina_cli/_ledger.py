@@ -1,0 +1,83 @@
+"""The ledger of a window, in words and in JSON."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import asdict, frozen
+
+from lamina import LedgerRow, Page, Window
+from lamina_cli._output import number, score
+from lamina_cli._tables import Table
+
+
+@frozen
+class Run:
+    """Adjacent rows of a ledger that read alike, told as one."""
+
+    rows: tuple[LedgerRow, ...]
+
+    @property
+    def pages(self) -> str:
+        """The run's page ids."""
+        return pages_text(self.rows[0].first, self.rows[-1].last)
+
+    @property
+    def score(self) -> str:
+        """The lowest and the highest score."""
+        scores = [row.score for row in self.rows if row.score is not None]
+        if not scores:
+            return ""
+        low, high = score(min(scores)), score(max(scores))
+        return low if low == high else f"{low}–{high}"
+
+
+def pages_text(first: int, last: int) -> str:
+    """``12``, or ``12–30``; a recalled memory that is no page has none."""
+    return "–" if not first else str(first) if first == last else f"{first}–{last}"
+
+
+def runs(rows: Sequence[LedgerRow]) -> list[Run]:
+    """The rows, adjacent ones of the same rendition, rule and compressor together."""
+    made: list[list[LedgerRow]] = []
+    for row in rows:
+        if made and _reads_like(made[-1][-1], row):
+            made[-1].append(row)
+        else:
+            made.append([row])
+    return [Run(tuple(rows)) for rows in made]
+
+
+def _reads_like(a: LedgerRow, b: LedgerRow) -> bool:
+    return a.rendition != "recalled" and (a.rendition, a.rule, a.compressor) == (b.rendition, b.rule, b.compressor)
+
+
+def table(made: Sequence[Run]) -> Table:
+    """The runs as a table."""
+    drawn = Table(["pages", "rendition", "*why", ">score", ">before", ">after"])
+    for run in made:
+        row = run.rows[0]
+        why = f"{row.rule} (by {row.compressor})" if row.compressor else row.rule
+        before = sum(r.tokens_before for r in run.rows)
+        after = sum(r.tokens_after for r in run.rows)
+        drawn.add(run.pages, row.rendition, why, run.score, number(before), number(after))
+    return drawn
+
+
+def counted(window: Window, pages: Sequence[Page]) -> dict[str, int]:
+    """How many pages stand in which rendition."""
+    ids = [page.id for page in pages]
+    counts = {"verbatim": 0, "shortened": 0, "digest": 0, "paged out": 0, "recalled": 0}
+    for row in window.ledger.rows:
+        if row.rendition == "recalled":
+            counts["recalled"] += 1
+        else:
+            counts[row.rendition] += bisect.bisect_right(ids, row.last) - bisect.bisect_left(ids, row.first)
+    return counts
+
+
+def as_rows(window: Window) -> list[dict[str, Any]]:
+    """The ledger's rows for JSON."""
+    return [asdict(row) for row in window.ledger.rows]

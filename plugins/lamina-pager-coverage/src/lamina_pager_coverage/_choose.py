@@ -1,0 +1,213 @@
+"""Choosing what stands before the newest pages: single lines, lines with their neighbours, or pages whole.
+
+Budgeted maximum coverage: the worth of a set is the summed worth of the names that it shows, and of the names that it
+shows with their surroundings. That is monotone and submodular, so lazy greedy by gain per token finds in one pass what
+plain greedy would.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lamina_pager_coverage._evidence import Element
+
+LINE, WIDE, PAGE = 0, 1, 2
+"""An element alone; a clause with the clauses beside it; a page whole."""
+STUB = 18
+"""Tokens of a digest's first line and frame, about."""
+_PAGE_GAP = 8
+"""A page that stands whole ends a digest and begins another."""
+
+
+@dataclass(slots=True)
+class Choice:
+    """What stands of old pages: single elements, and pages whole; ``steps`` in the order taken."""
+
+    elements: set[int] = field(default_factory=set)
+    pages: set[int] = field(default_factory=set)
+    steps: list[tuple[int, ...]] = field(default_factory=list)
+    """Elements taken together; a page is ``(-1 - page,)``."""
+    gain: float = 0.0
+
+    def undo(self) -> tuple[int, ...]:
+        """Take the last step back."""
+        step = self.steps.pop()
+        if step and step[0] < 0:
+            self.pages.discard(-1 - step[0])
+        else:
+            self.elements.difference_update(step)
+        return step
+
+
+@dataclass(slots=True)
+class Shown:
+    """What the window shows already, besides what is being chosen."""
+
+    named: set[str] = field(default_factory=set)
+    surrounded: set[str] = field(default_factory=set)
+    gain: float = 0.0
+    tokens: int = 0
+    loose: int = 0
+    """Tokens in digests."""
+    solid: int = 0
+    """Tokens of texts that stand whole."""
+
+
+@dataclass(slots=True)
+class Scene:
+    """What there is to choose from."""
+
+    elements: Sequence[Element]
+    spans: Sequence[tuple[int, int]]
+    candidates: Mapping[int, Sequence[str]]
+    """Element to the names for which it is one of the latest mentions."""
+    value: Mapping[str, float]
+    """Worth per name; names shown elsewhere are absent."""
+    page_tokens: Mapping[int, tuple[int, int]]
+    """Of a page in its form: all its tokens, and those of its texts."""
+    label_tokens: Mapping[int, int]
+    label_names: Mapping[int, tuple[str, ...]]
+
+
+class Chooser:
+    """One run of the greedy choice.
+
+    Args:
+        scene: What there is to choose from.
+        shown: What stands already.
+        solid: Tokens of the texts that stand whole behind the choice.
+        surroundings: Worth of a name's surroundings relative to its own.
+        loose_ratio: Tokens in digests per token that stands whole, at most.
+        fill: Up to so many lines between two chosen ones are shown too.
+    """
+
+    def __init__(
+        self, scene: Scene, shown: Shown, solid: int, surroundings: float, loose_ratio: float, fill: int
+    ) -> None:
+        self.choice = Choice()
+        self._scene, self._extra, self._ratio, self._fill = scene, surroundings, loose_ratio, fill
+        self._named, self._surrounded = set(shown.named), set(shown.surrounded)
+        self._solid, self._loose = solid + shown.solid, STUB + shown.loose
+        self._opened: set[int] = set()
+        self._parked: list[tuple[float, int, int]] = []
+        self._clauses = {x for x in scene.candidates if self._beside(x)}
+        self._by_page: dict[int, list[int]] = {}
+        for x in scene.candidates:
+            self._by_page.setdefault(scene.elements[x].page, []).append(x)
+        self._page_names = {
+            page: tuple(dict.fromkeys(name for x in xs for name in scene.candidates[x]))
+            for page, xs in self._by_page.items()
+        }
+
+    def run(self, room: float, price: float) -> Choice:
+        """Take the best per token until the room is full or the next is worth less than ``price`` per token."""
+        heap: list[tuple[float, int, int]] = []
+        for kind, xs in ((LINE, self._scene.candidates), (WIDE, self._clauses), (PAGE, self._by_page)):
+            for x in xs:
+                gain, cost = self._rate(kind, x)
+                heap.append((-gain / cost, kind, x))
+        heapq.heapify(heap)
+        left = room - STUB
+        while heap and left > _PAGE_GAP:
+            _, kind, x = heapq.heappop(heap)
+            gain, cost = self._rate(kind, x)
+            if gain <= 1e-9 or cost > left:
+                continue
+            if heap and -gain / cost > heap[0][0] + 1e-12:
+                heapq.heappush(heap, (-gain / cost, kind, x))
+                continue
+            if gain / cost < price:
+                break
+            if kind == PAGE:
+                self._take_page(x, gain)
+                heap += self._parked
+                heapq.heapify(heap)
+                self._parked = []
+            elif self._loose + cost > self._ratio * self._solid:
+                # Excerpts must not dominate the window: it waits for a page that stands whole.
+                self._parked.append((-gain / cost, kind, x))
+                continue
+            else:
+                self._take(kind, x, gain, cost)
+            left -= cost
+        return self.choice
+
+    def _beside(self, x: int) -> list[int]:
+        elements = self._scene.elements
+        e = elements[x]
+        return [
+            y
+            for y in (x - 1, x + 1)
+            if 0 <= y < len(elements) and elements[y].text_number == e.text_number and elements[y].line == e.line
+        ]
+
+    def _members(self, kind: int, x: int) -> list[int]:
+        elements, chosen = self._scene.elements, self.choice.elements
+        got = [x, *self._beside(x)] if kind == WIDE else [x]
+        if elements[x].head >= 0:
+            got.append(elements[x].head)
+        if kind == LINE and x not in self._clauses:
+            for step in (-1, 1):
+                for n in range(2, self._fill + 2):
+                    y = x + step * n
+                    if not 0 <= y < len(elements) or elements[y].text_number != elements[x].text_number:
+                        break
+                    if y in chosen:
+                        got += range(min(x, y) + 1, max(x, y))
+                        break
+        return [y for y in got if y not in chosen]
+
+    def _gain(self, names: Iterable[str], share: float) -> float:
+        value, named, surrounded = self._scene.value, self._named, self._surrounded
+        return sum(value[a] * ((a not in named) + (share if a not in surrounded else 0.0)) for a in names)
+
+    def _complete(self, kind: int, x: int) -> bool:
+        return (kind == WIDE or x not in self._clauses) and not self._scene.elements[x].encoded
+
+    def _rate(self, kind: int, x: int) -> tuple[float, float]:
+        """Gain and cost of taking it now."""
+        scene, choice = self._scene, self.choice
+        if kind == PAGE:
+            if x in choice.pages:
+                return 0.0, 1
+            paid = sum(scene.elements[y].tokens for y in self._by_page[x] if y in choice.elements)
+            cost = scene.page_tokens[x][0] + _PAGE_GAP - paid
+            return self._gain(self._page_names[x], self._extra), max(cost, 1)
+        page = scene.elements[x].page
+        if page in choice.pages:
+            return 0.0, 1
+        label = 0 if page in self._opened else scene.label_tokens[page]
+        cost = sum(scene.elements[y].tokens for y in self._members(kind, x)) + label
+        share = self._extra if self._complete(kind, x) else 0.0
+        return self._gain(scene.candidates[x], share), max(cost, 1)
+
+    def _take_page(self, page: int, gain: float) -> None:
+        scene, choice = self._scene, self.choice
+        choice.gain += gain
+        choice.pages.add(page)
+        choice.steps.append((-1 - page,))
+        self._solid += scene.page_tokens[page][1]
+        for y in range(*scene.spans[page]):
+            self._named.update(scene.elements[y].names)
+        self._named.update(self._page_names[page])
+        self._surrounded.update(self._page_names[page])
+
+    def _take(self, kind: int, x: int, gain: float, cost: float) -> None:
+        scene, choice = self._scene, self.choice
+        self._loose += int(cost)
+        choice.gain += gain
+        complete = self._complete(kind, x)
+        step = tuple(self._members(kind, x))
+        choice.elements.update(step)
+        choice.steps.append(step)
+        page = scene.elements[x].page
+        if page not in self._opened:
+            self._opened.add(page)
+            self._named.update(scene.label_names[page])
+        self._named.update(scene.candidates[x])
+        for y in step:
+            self._named.update(scene.elements[y].names)
+        if complete:
+            self._surrounded.update(scene.candidates[x])

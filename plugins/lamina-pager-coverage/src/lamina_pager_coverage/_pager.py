@@ -1,0 +1,418 @@
+"""The coverage pager: append until the budget is full, then decide anew what stands before the newest pages."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lamina.model import Page
+from lamina.paging import position, shorten_to
+from lamina.protocols import (
+    AdmitRequest,
+    Digest,
+    Entry,
+    Excerpt,
+    PagedOut,
+    Plan,
+    PlanRequest,
+    Pressure,
+    Shortened,
+    Verbatim,
+)
+from lamina_pager_coverage._choose import STUB, Choice, Chooser, Scene, Shown
+from lamina_pager_coverage._evidence import Evidence, texts_of, worth
+from lamina_pager_coverage._settings import CoverageSettings
+from lamina_pager_coverage._talk_plan import Talk
+from lamina_pager_coverage._text import identifiers
+
+TALK = 0.1
+"""A session with a smaller share of tokens in calls and results is talk, and covered by words and sentences."""
+LARGE = 48
+"""Tokens from which on a lossless shorter form is worth asking for when a page enters."""
+SESSIONS = 64
+"""Sessions whose evidence is held at once; of others it is gathered anew at their next compaction."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One piece of what stands before the newest pages: a page whole, or a digest (or a stub) of a run."""
+
+    first: int
+    end: int
+    """Positions: ``[first, end)``."""
+    elements: list[int]
+    page: int | None
+    """Position, of a page that stands whole."""
+    tokens: int
+    solid: int
+    excerpts: tuple[Excerpt, ...] = ()
+
+
+class _Session:
+    """What the pager knows of one session."""
+
+    def __init__(self, statement: float) -> None:
+        self.evidence = Evidence(statement)
+        self.talk = Talk()
+        self.forms: dict[int, Shortened] = {}
+        """Page id to the form in which it entered."""
+        self.items: list[Item] = []
+        self.windows = 0
+        """Windows asked for that did not take a compaction."""
+        self.tokens = self.tool_tokens = 0
+        """Of the pages looked at, and of those with calls."""
+
+    def follow(self, pages: Sequence[Page], forms: Mapping[int, Shortened], statement: float, reach: int) -> None:
+        """Take in what is new; begin anew where the session went back or a known page changed."""
+        known = self.evidence.pages
+        newest = range(max(0, len(known) - 3), len(known))
+        if len(known) > len(pages) or any(_differ(known[i], pages[i]) for i in newest):
+            self.evidence, self.talk, self.items = Evidence(statement), Talk(), []
+            self.tokens = self.tool_tokens = 0
+        self.forms.update(forms)
+        done = len(self.evidence.pages)
+        first = len(pages)
+        while first > done and reach > 0:
+            first -= 1
+            reach -= pages[first].tokens
+        self.evidence.skip(first - done)
+        self.talk.skip(first - done)
+        for at in range(first, len(pages)):
+            page = pages[at]
+            self.evidence.add(page, self.forms.get(page.id))
+            self.tokens += page.tokens
+            if len(page.messages) > 1:
+                self.tool_tokens += page.tokens
+
+
+def _differ(known: Page | None, page: Page) -> bool:
+    return known is not None and known.messages is not page.messages
+
+
+@dataclass(slots=True)
+class _Frame:
+    """One plan in the making."""
+
+    request: PlanRequest
+    session: _Session
+    room: int
+    """Of the budget, what system and pinned pages leave."""
+    must: frozenset[int]
+    """Positions that stand verbatim whatever is chosen."""
+    fitted: dict[int, Shortened] = field(default_factory=dict)
+    """Position to a form that was asked for now, because the page is too large for the budget."""
+    start: int = 0
+    """The first position of the tail of newest pages."""
+    growth: int = 0
+    """Tokens that the compaction leaves free."""
+    used: int = 0
+    solid: int = 0
+    tokens: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    def form(self, at: int) -> Shortened | None:
+        """The form of the page in this plan; ``None`` for verbatim."""
+        if at in self.must:
+            return None
+        return self.fitted.get(at) or self.session.forms.get(self.request.pages[at].id)
+
+    def page_tokens(self, at: int) -> tuple[int, int]:
+        """Of the page in its form: all its tokens, and those of its texts."""
+        found = self.tokens.get(at)
+        if found is None:
+            page, form = self.request.pages[at], self.form(at)
+            whole = page.tokens if form is None else form.tokens
+            frames = 4 * sum(1 + len(message.calls) for message in page.messages)
+            found = self.tokens[at] = (whole, max(0, whole - frames))
+        return found
+
+
+class CoveragePager:
+    """Plans by coverage; see the package's README for the method and what was measured."""
+
+    def __init__(self, settings: CoverageSettings) -> None:
+        self._settings = settings
+        self._sessions: dict[str, _Session] = {}
+
+    def _session(self, id: str) -> _Session:
+        session = self._sessions.pop(id, None) or _Session(self._settings.statement)
+        self._sessions[id] = session  # the most recently used one is last
+        if len(self._sessions) > SESSIONS:
+            del self._sessions[next(iter(self._sessions))]
+        return session
+
+    # ------------------------------------------------------------- between compactions
+
+    def due(self, request: Pressure) -> bool:
+        """Never before the window is full: until then every page stands as it was said."""
+        session = self._sessions.get(request.session)
+        if session is not None:
+            session.windows += 1
+        else:
+            self._session(request.session).windows += 1
+        return False
+
+    def large(self, budget: int) -> int | None:
+        """Every page but the smallest is looked at as it enters: a lossless shorter form costs nothing then."""
+        return LARGE
+
+    async def admit(self, request: AdmitRequest) -> Shortened | None:
+        """A lossless form that saves a twentieth or more; of a page too large for the budget, the most that fits."""
+        page = request.page
+        limit = max(1, int(self._settings.entry_share * request.budget))
+        offers = await request.offer([page], [limit])
+        lossless = min((o for o in offers if o.lossless), key=lambda o: o.tokens, default=None)
+        if lossless is not None and lossless.tokens <= min(limit, self._settings.lossless_share * page.tokens):
+            return lossless
+        if page.tokens <= limit:
+            return None
+        fitting = [o for o in offers if o.tokens <= limit]
+        return max(fitting, key=lambda o: (o.tokens, o.covers), default=None)
+
+    # ------------------------------------------------------------- a compaction
+
+    async def plan(self, request: PlanRequest) -> Plan:
+        """Newest pages whole, older ones whole or in digests by what they cover; everything else paged out."""
+        session = self._session(request.session)
+        standing = {entry.first: entry.rendition for entry in request.entries if isinstance(entry.rendition, Shortened)}
+        first_time = not session.windows and not request.entries
+        if not request.pages:
+            return Plan(())
+        session.follow(request.pages, standing, self._settings.statement, self._settings.reach_tokens)
+        frame = await self._frame(request, session, first_time)
+        if session.tool_tokens < TALK * session.tokens:
+            return Plan(tuple(session.talk.entries(request, frame.must, frame.form, self._settings, first_time)))
+        self._cut_tail(frame)
+        if frame.start:
+            session.items = self._front(frame)
+        else:
+            session.items = []
+        return Plan(tuple(self._entries(frame)))
+
+    async def _frame(self, request: PlanRequest, session: _Session, first_time: bool) -> _Frame:
+        pages = request.pages
+        must = frozenset(at for at in (position(pages, page) for page in request.pinned) if at is not None)
+        room = request.budget - sum(pages[at].tokens for at in must) - request.stub_tokens
+        frame = _Frame(request, session, room, must)
+        frame.growth = 0 if first_time else int(self._settings.growth_share * room)
+        last = len(pages) - 1
+        limit = room - request.stub_tokens
+        if last not in must and frame.page_tokens(last)[0] > limit:
+            form = await shorten_to(request, pages[last], limit)
+            if form is not None:
+                frame.fitted[last] = form
+                frame.tokens.pop(last, None)
+        return frame
+
+    def _cut_tail(self, frame: _Frame) -> None:
+        """Set where the tail of newest pages starts; the newest page is always in it, if it fits at all."""
+        settings, g = self._settings, len(frame.request.pages) - 1
+        used, solid = (0, 0) if g in frame.must else frame.page_tokens(g)
+        if used > frame.room:
+            g, used, solid = g + 1, 0, 0
+        while g:
+            share = settings.tail_share
+            tokens, text = (0, 0) if g - 1 in frame.must else frame.page_tokens(g - 1)
+            if used + tokens > share * frame.room:
+                break
+            g, used, solid = g - 1, used + tokens, solid + text
+        frame.start, frame.used, frame.solid = g, used, solid
+
+    def _front(self, frame: _Frame) -> list[Item]:
+        """What stands before the tail: some first items of the last compaction, if keeping them pays, and new ones."""
+        settings, room = self._settings, frame.room - frame.used
+        wanted = min(int(settings.front_share * frame.room), room - frame.growth)
+        limit = max(wanted, min(room, 4 * STUB))
+        value, candidates = self._value(frame)
+        price = settings.price / frame.request.budget
+        best_net, best = float("-inf"), None
+        for kept in self._options(frame, limit):
+            shown = self._shown(frame, kept, value, candidates)
+            if kept and (shown.tokens > limit or shown.loose > settings.loose_ratio * (frame.solid + shown.solid)):
+                continue
+            found = self._fill(frame, kept, shown, value, candidates, limit, price)
+            if found is None:
+                continue
+            items, gain, tokens = found
+            net = shown.gain + gain - price * (tokens + shown.tokens * (1 - settings.discount))
+            if net > best_net:
+                best_net, best = net, [*kept, *items]
+        return best if best is not None else self._render(frame, 0, Choice())
+
+    def _options(self, frame: _Frame, limit: int) -> Iterable[list[Item]]:
+        """Beginnings of what stands now that could stay as they are: keeping them keeps the cached prefix."""
+        standing = [item for item in frame.session.items if item.end <= frame.start]
+        if not self._settings.discount or frame.session.items[: len(standing)] != standing:
+            standing = []
+        sizes, tokens = [0], 0
+        for n, item in enumerate(standing, 1):
+            tokens += item.tokens
+            if tokens <= limit:
+                sizes.append(n)
+        most = 8
+        if len(sizes) > most:
+            sizes = sorted({sizes[round(q * (len(sizes) - 1) / (most - 1))] for q in range(most)})
+        return [standing[:n] for n in sizes]
+
+    def _value(self, frame: _Frame) -> tuple[dict[str, float], dict[int, list[str]]]:
+        """Worth per name that the tail does not show, and for each element the names that it may stand for."""
+        evidence, request = frame.session.evidence, frame.request
+        resident = self._resident(frame)
+        ranked = [(-worth(evidence.known[name], evidence.now), name) for name in evidence.live if name not in resident]
+        best = heapq.nsmallest(self._settings.live, ranked)
+        evidence.live = {name for _, name in best} | (evidence.live & resident)
+        asked = set(identifiers(request.query)) if request.query else set()
+        value: dict[str, float] = {}
+        candidates: dict[int, list[str]] = {}
+        for negative, name in best:
+            value[name] = 1.0 if name in asked else -negative
+            for x in evidence.known[name].places:
+                page = evidence.elements[x].page
+                if page < frame.start and page not in frame.must:
+                    candidates.setdefault(x, []).append(name)
+                    times = request.faults.get(request.pages[page].id, 0)
+                    if times:
+                        value[name] = min(1.0, value[name] * (1 + times))
+        return value, candidates
+
+    def _resident(self, frame: _Frame) -> set[str]:
+        """Names that stand in the tail or in pages that must stand."""
+        evidence = frame.session.evidence
+        shown: set[str] = set()
+        for at in sorted({*range(frame.start, len(frame.request.pages)), *frame.must}):
+            form = frame.form(at)
+            page = frame.request.pages[at]
+            if page.role == "system":
+                shown.update(identifiers(page.text))
+            elif form is None or form.lossless:
+                for x in range(*evidence.spans[at]):
+                    shown.update(evidence.elements[x].names)
+            else:
+                for text in texts_of(page, form):
+                    shown.update(identifiers(text))
+        return shown
+
+    def _shown(
+        self, frame: _Frame, kept: list[Item], value: Mapping[str, float], candidates: Mapping[int, Sequence[str]]
+    ) -> Shown:
+        elements = frame.session.evidence.elements
+        out = Shown()
+        for item in kept:
+            out.tokens += item.tokens
+            out.solid += item.solid
+            out.loose += item.tokens if item.page is None else 0
+            for x in item.elements:
+                out.named.update(name for name in elements[x].names if name in value)
+                names = candidates.get(x, ())
+                out.named.update(names)
+                if item.page is not None or not elements[x].encoded:
+                    out.surrounded.update(names)
+        surrounded = sum(value[name] for name in out.surrounded)
+        out.gain = sum(value[name] for name in out.named) + self._settings.surroundings * surrounded
+        return out
+
+    def _fill(
+        self,
+        frame: _Frame,
+        kept: list[Item],
+        shown: Shown,
+        value: Mapping[str, float],
+        candidates: Mapping[int, Sequence[str]],
+        limit: int,
+        price: float,
+    ) -> tuple[list[Item], float, int] | None:
+        """Items for what the kept ones leave of the limit, with their gain and tokens; ``None`` if nothing fits."""
+        settings, evidence = self._settings, frame.session.evidence
+        begin = kept[-1].end if kept else 0
+        first = evidence.spans[begin][0] if begin < len(evidence.spans) else len(evidence.elements)
+        free = {x: names for x, names in candidates.items() if x >= first}
+        pages = {evidence.elements[x].page for x in free}
+        label_names = {at: identifiers(evidence.labels[at]) for at in pages}
+        scene = Scene(
+            evidence.elements, evidence.spans, free, value,
+            {at: frame.page_tokens(at) for at in pages},
+            {at: 3 + len(evidence.labels[at]) // 3 for at in pages},
+            label_names,
+        )  # fmt: skip
+        chooser = Chooser(scene, shown, frame.solid, settings.surroundings, settings.loose_ratio, settings.fill)
+        choice = chooser.run(limit - shown.tokens, price)
+        while True:
+            items = self._render(frame, begin, choice)
+            tokens = sum(item.tokens for item in items)
+            over: float = tokens + shown.tokens - limit
+            if over <= 0:
+                return items, choice.gain, tokens
+            if not choice.steps:
+                return None
+            while over > 0 and choice.steps:
+                step = choice.undo()
+                if step[0] < 0:
+                    over -= frame.page_tokens(-1 - step[0])[0]
+                else:
+                    over -= sum(evidence.elements[x].tokens for x in step)
+
+    def _render(self, frame: _Frame, begin: int, choice: Choice) -> list[Item]:
+        """The items for the positions from ``begin`` to the tail, with exact tokens."""
+        evidence = frame.session.evidence
+        whole = choice.pages | {at for at in frame.must if begin <= at < frame.start}
+        order = sorted(x for x in choice.elements if evidence.elements[x].page not in whole)
+        out: list[Item] = []
+        at = 0
+        for page in [*sorted(whole), frame.start]:
+            if page > begin:
+                run = []
+                while at < len(order) and evidence.elements[order[at]].page < page:
+                    run.append(order[at])
+                    at += 1
+                out.append(self._digest(frame, begin, page, run))
+            if page < frame.start:
+                tokens, solid = (0, 0) if page in frame.must else frame.page_tokens(page)
+                out.append(Item(page, page + 1, list(range(*evidence.spans[page])), page, tokens, solid))
+            begin = page + 1
+        return out
+
+    def _digest(self, frame: _Frame, first: int, end: int, run: list[int]) -> Item:
+        pages = frame.request.pages
+        excerpts = tuple(self._excerpts(frame.session.evidence, run))
+        if not excerpts:
+            return Item(first, end, [], None, frame.request.stub_tokens, 0)
+        tokens = frame.request.digest_tokens(pages[first].id, pages[end - 1].id, excerpts)
+        return Item(first, end, run, None, tokens, 0, excerpts)
+
+    def _excerpts(self, evidence: Evidence, run: Sequence[int]) -> Iterable[Excerpt]:
+        """One excerpt for each page: its chosen lines, a mark where something was left out between them."""
+        lines: list[str] = []
+        before = None
+        for number, x in enumerate(run):
+            e = evidence.elements[x]
+            if before is not None and (before.text_number, before.line) == (e.text_number, e.line):
+                lines[-1] += e.text if before.clause + 1 == e.clause else " … " + e.text
+            else:
+                if before is not None and (before.text_number, before.line + 1) != (e.text_number, e.line):
+                    lines.append("…")
+                lines.append(e.text)
+            before = e
+            page = evidence.pages[e.page]
+            if page is not None and (number + 1 == len(run) or evidence.elements[run[number + 1]].page != e.page):
+                yield Excerpt(page.id, "\n".join(lines), evidence.labels[e.page], block=True)
+                lines, before = [], None
+
+    def _entries(self, frame: _Frame) -> Iterable[Entry]:
+        pages = frame.request.pages
+        for item in frame.session.items:
+            first, last = pages[item.first].id, pages[item.end - 1].id
+            if item.page is not None:
+                yield self._whole(frame, item.page, "covers what is used again")
+            elif item.excerpts:
+                yield Entry(first, last, Digest(item.excerpts), "excerpts that cover what is used again")
+            else:
+                yield Entry(first, last, PagedOut(), "covers nothing worth its tokens")
+        for at in range(frame.start, len(pages)):
+            yield self._whole(frame, at, "newest")
+
+    def _whole(self, frame: _Frame, at: int, rule: str) -> Entry:
+        page = frame.request.pages[at]
+        if at in frame.must:
+            return Entry(page.id, page.id, Verbatim(), "system" if page.role == "system" else "pinned")
+        form = frame.form(at)
+        return Entry(page.id, page.id, Verbatim() if form is None else form, rule)

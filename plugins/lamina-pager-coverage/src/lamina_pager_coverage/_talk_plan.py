@@ -1,0 +1,122 @@
+"""The plan for a session of talk: the newest pages whole, one digest of sentences for all older ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+from lamina.protocols import Digest, Entry, Excerpt, PagedOut, PlanRequest, Shortened, Verbatim
+from lamina_pager_coverage._cover import choose, lines
+from lamina_pager_coverage._settings import CoverageSettings
+from lamina_pager_coverage._talk import Index
+
+TOLD = "sentences that cover what was told"
+
+
+class Talk:
+    """The talk of one session, as far as it was looked at."""
+
+    def __init__(self) -> None:
+        self.index = Index()
+        self.offset = 0
+        """Position of the first page in the index; those before it can only be paged out."""
+
+    def skip(self, n: int) -> None:
+        """Leave ``n`` pages at the beginning unexamined."""
+        if not self.index.pages:
+            self.offset += n
+
+    def entries(
+        self,
+        request: PlanRequest,
+        must: Collection[int],
+        form: Callable[[int], Shortened | None],
+        settings: CoverageSettings,
+        first_time: bool,
+    ) -> Iterator[Entry]:
+        """The entries: pages that must stand, digests between them, the newest pages.
+
+        Args:
+            request: What was asked.
+            must: Positions that stand verbatim.
+            form: Of a position, the form in which it stands where it stands; ``None`` for verbatim.
+            settings: Of the pager.
+            first_time: Whether this is the first window asked for: then nothing is left free to grow.
+        """
+        pages = request.pages
+        for at in range(self.offset + len(self.index.pages), len(pages)):
+            page = pages[at]
+            self.index.add(page.id, page.role, "" if page.role == "system" else page.text, request.count)
+        room = request.budget - sum(pages[at].tokens for at in must) - request.stub_tokens
+        start, left = _tail(request, must, form, settings.talk_pages, room)
+        growth = 0 if first_time else int(settings.talk_growth_share * room)
+        runs = _runs(must, start)
+        excerpts = self._excerpts(request, runs, max(0, left - growth)) if runs else []
+        ends = dict(runs)
+        at = 0
+        while at < len(pages):
+            page = pages[at]
+            if at in ends:
+                last = pages[ends[at] - 1].id
+                inside = tuple(e for e in excerpts if page.id <= e.page <= last)
+                shown = Digest(inside) if inside else PagedOut()
+                yield Entry(page.id, last, shown, TOLD if inside else "covers nothing worth its tokens")
+                at = ends[at]
+            elif at in must:
+                yield Entry(page.id, page.id, Verbatim(), "system" if page.role == "system" else "pinned")
+                at += 1
+            else:
+                yield Entry(page.id, page.id, form(at) or Verbatim(), "newest")
+                at += 1
+
+    def _excerpts(self, request: PlanRequest, runs: list[tuple[int, int]], room: int) -> list[Excerpt]:
+        """The excerpts of the pages in these stretches that fit the room, digests' own lines and frames included."""
+        pages, index = request.pages, self.index
+
+        def tokens(excerpts: list[Excerpt]) -> int:
+            total = 0
+            for first, end in runs:
+                inside = [e for e in excerpts if pages[first].id <= e.page <= pages[end - 1].id]
+                args = (pages[first].id, pages[end - 1].id, inside)
+                total += request.digest_tokens(*args) if inside else request.stub_tokens
+            return total
+
+        left = room - tokens([])
+        begin, end = max(0, runs[0][0] - self.offset), runs[-1][1] - self.offset
+        if left <= 0 or end <= begin:
+            return []
+        chosen = choose(index, left, begin, end)
+        while True:
+            excerpts = [Excerpt(page, text, mark) for page, mark, text in lines(index, chosen)]
+            over: float = tokens(excerpts) - room
+            if over <= 0 or not chosen:
+                return excerpts
+            while chosen and over > 0:
+                over -= index.elements[chosen.pop()].cost
+
+
+def _tail(
+    request: PlanRequest, must: Collection[int], form: Callable[[int], Shortened | None], most: int, room: int
+) -> tuple[int, int]:
+    """Where the newest whole pages start, and the tokens that they leave."""
+    start = len(request.pages)
+    while start and (start - 1 in must or most):
+        if start - 1 not in must:
+            shown = form(start - 1)
+            tokens = request.pages[start - 1].tokens if shown is None else shown.tokens
+            # Beyond the newest page, whole pages may take a third of what is left: the rest is for the digest.
+            if tokens > (room if start == len(request.pages) else room // 3):
+                break
+            room, most = room - tokens, most - 1
+        start -= 1
+    return start, room
+
+
+def _runs(must: Collection[int], start: int) -> list[tuple[int, int]]:
+    """Stretches ``[first, end)`` of positions before ``start`` that need not stand."""
+    out: list[tuple[int, int]] = []
+    first = 0
+    for at in [*sorted(m for m in must if m < start), start]:
+        if at > first:
+            out.append((first, at))
+        first = at + 1
+    return out

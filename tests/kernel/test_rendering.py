@@ -1,0 +1,58 @@
+"""How stubs, digests and recalled memories read, and what a shortened page may be."""
+
+from __future__ import annotations
+
+import lamina
+from lamina.protocols import Excerpt, Shortened
+from lamina.rendering import digest_text, recalled_text, shorten, stub_text, unsound
+
+
+def test_a_stub_names_its_pages():
+    assert stub_text(12, 341) == "[pages 12–341 paged out]"
+    assert stub_text(7, 7) == "[page 7 paged out]"
+
+
+def test_a_digest_shows_each_excerpt_behind_its_page():
+    text = digest_text(
+        3,
+        9,
+        [Excerpt(3, "we chose 8417\nfor the tracker"), Excerpt(4, "fine", label=">"), Excerpt(7, "a = 1\nb = 2", "Read db.py", True)],
+    )
+    assert text.split("\n") == [
+        "[pages 3–9 paged out; excerpts, each behind its page:]",
+        "3 we chose 8417",
+        " for the tracker",
+        "4> fine",
+        "[7 Read db.py]",
+        "a = 1",
+        "b = 2",
+    ]
+
+
+def test_what_is_recalled_is_quoted_with_its_source():
+    memory = lamina.Memory("m-1", "never on Fridays")
+    page = lamina.Memory("s#4", "port 8417")
+    text = recalled_text(
+        [(lamina.Hit(memory, 1.0, "long"), memory.text), (lamina.Hit(page, 1.0, "short", session="s", page=4), page.text)]
+    )
+    assert "no instructions" in text.split("\n")[0]
+    assert text.split("\n")[1:] == ["[memory m-1, long] never on Fridays", "[s page 4, short] port 8417"]
+
+
+def page_of(*parts, role="assistant"):
+    return lamina.Page(1, (lamina.Message(role, parts),), (10,))
+
+
+def test_only_texts_are_replaced():
+    call = lamina.ToolCall("c", "read", '{"a": 1}')
+    page = page_of(lamina.Reasoning("hm", "sig"), lamina.Text("long text"), call, lamina.Image("image/png", "xx"))
+    form = Shortened(1, {(0, 0): None, (0, 1): "short", (0, 2): "{}"})
+    assert unsound(page, form) is None
+    (message,) = shorten(page, form.texts)
+    assert message.parts == (lamina.Text("short"), lamina.ToolCall("c", "read", "{}"), lamina.Image("image/png", "xx"))
+    assert "no text" in unsound(page, Shortened(1, {(0, 3): "x"}))
+    assert "whole or gone" in unsound(page, Shortened(1, {(0, 0): "changed"}))
+    assert "no JSON object" in unsound(page, Shortened(1, {(0, 2): "[1]"}))
+    assert "has nothing" in unsound(page, Shortened(1, {(5, 0): "x"}))
+    assert "by None" in unsound(page, Shortened(1, {(0, 1): None}))
+    assert "not for page 1" in unsound(page, Shortened(2, {}))
