@@ -23,6 +23,17 @@ class ColdSettings:
 
 
 @frozen
+class MarkSettings:
+    low: float = field(default=0.5, validator=validators.gt(0))
+    high: float = 1.0
+
+    @low.validator
+    def _below_high(self, attribute, value):
+        if value > self.high:
+            raise ValueError(f"is above high = {self.high}")
+
+
+@frozen
 class NoSettings:
     pass
 
@@ -49,6 +60,12 @@ class Parts:
     @hookimpl
     def register_profile(self, register):
         register("base", {"window": {"pager": "plain", "counter": "words"}, "log": {"storage": "ram"}})
+
+
+class Marks:
+    @hookimpl
+    def register_pager(self, register):
+        register("marks", opener, MarkSettings)
 
 
 def catalogue_of(*given):
@@ -265,3 +282,25 @@ class TestBrokenPlugins:
                 register("x", opener, NoSettings, protocol=99)
 
         assert "needs protocol 99" in catalogue_of(Newer()).broken[0].why
+
+
+@pytest.mark.parametrize("marks", [{"low": 0.6}, {"low": 0.2, "high": 0.3}, {"high": 0.7}, {"low": 2.0, "high": 3}])
+def test_a_setting_may_be_checked_against_another(marks):
+    made = read(settings={"pagers": {"marks": marks}}, catalogue=catalogue_of(Parts(), Marks()))
+    assert made.instances["pager", "marks"].settings == MarkSettings(**marks)
+
+
+@pytest.mark.parametrize(
+    ("marks", "places"),
+    [
+        ({"low": 0.6, "high": 0.5}, ["pagers.marks.low: 0.6 is above high = 0.5"]),
+        ({"high": 0.4}, ["pagers.marks: is above high = 0.4"]),
+        ({"low": 0.6, "high": "x"}, ["pagers.marks.high: 'x' is not a number"]),
+        ({"low": -1.0, "high": "x"}, ["pagers.marks.high: 'x' is not a number", "pagers.marks.low: -1.0 must be > 0"]),
+    ],
+)
+def test_settings_that_do_not_go_together_are_a_fault_of_one_of_them(marks, places):
+    with pytest.raises(ConfigError) as error:
+        read(settings={"pagers": {"marks": marks}}, catalogue=catalogue_of(Parts(), Marks()))
+    assert len(error.value.faults) == len(places)
+    assert all(fault.startswith(place) for fault, place in zip(sorted(error.value.faults), places, strict=True))

@@ -104,6 +104,7 @@ def structure(
     faults: list[str] = []
     fields = {a.name: a for a in attrs.fields(cls) if a.init}
     ready: dict[str, Any] = {}
+    written: dict[str, tuple[str, Any, str]] = {}
     for raw, value in given.items():
         here = f"{path}.{raw}" if path else raw
         origin = f" (from {origins[here]})" if here in origins else ""
@@ -113,13 +114,14 @@ def structure(
             hint = f"did you mean {near[0]!r}?" if near else f"it knows {', '.join(sorted(fields)) or 'no settings'}"
             faults.append(f"{here}: unknown setting{origin}; {hint}")
             continue
+        written[attribute.name] = (here, value, origin)
         try:
             made = converter().structure(value, attribute.type) if attribute.type is not None else value
-            if attribute.validator is not None:
-                attribute.validator(None, attribute, made)
-            ready[attribute.name] = made
-        except Exception as error:  # noqa: BLE001 - whatever a third party's validator raises is a fault of the value
+        except Exception as error:  # noqa: BLE001 - cattrs raises many kinds
             faults.append(f"{here}: {value!r} {_reason(error, attribute)}{origin}{_default(attribute)}")
+        else:
+            ready[attribute.name] = made
+    faults += _invalid(fields, ready, written)
     for name, attribute in fields.items():
         if attribute.default is attrs.NOTHING and name not in ready and not any(_names(f, path, name) for f in faults):
             here = f"{path}.{name}" if path else name
@@ -130,6 +132,32 @@ def structure(
         return cls(**ready), []
     except (TypeError, ValueError) as error:  # a class that checks its fields together
         return None, [f"{path}: {_why(error)}"]
+
+
+def _invalid(
+    fields: Mapping[str, attrs.Attribute[Any]], ready: dict[str, Any], written: Mapping[str, tuple[str, Any, str]]
+) -> list[str]:
+    """The faults that the fields' own validators find; what is faulty is taken out of ``ready``."""
+    # A validator may look at other fields, but there is no instance before all are right: this stands for it.
+    defaults = {name: a.default for name, a in fields.items() if name not in written and _is_plain(a.default)}
+    partial = types.SimpleNamespace(**defaults, **ready)
+    faults: list[str] = []
+    for name, (here, value, origin) in written.items():
+        attribute = fields[name]
+        if name not in ready or attribute.validator is None:
+            continue
+        try:
+            attribute.validator(partial, attribute, ready[name])
+        except Exception as error:  # noqa: BLE001 - whatever a third party's validator raises is a fault of the value
+            if isinstance(error, AttributeError) and len(vars(partial)) < len(fields):
+                continue  # it looks at a field that is faulty itself, or that only the class can compute
+            faults.append(f"{here}: {value!r} {_reason(error, attribute)}{origin}{_default(attribute)}")
+            del ready[name]
+    return faults
+
+
+def _is_plain(default: Any) -> bool:
+    return default is not attrs.NOTHING and not isinstance(default, attrs.Factory)  # type: ignore[arg-type]
 
 
 def _names(fault: str, path: str, name: str) -> bool:
@@ -148,6 +176,6 @@ def _reason(error: Exception, attribute: attrs.Attribute[Any]) -> str:
 
 def _default(attribute: attrs.Attribute[Any]) -> str:
     default = attribute.default
-    if default is attrs.NOTHING or isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+    if not _is_plain(default):
         return ""
     return f"; the default is {default!r}" if default is not None else "; leave it out for none"

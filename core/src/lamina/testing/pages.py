@@ -114,6 +114,9 @@ def pages(count: Count = count_words) -> list[Page]:
             "ok",
         )
     )
+    use(
+        ("Plot", json.dumps({"rows": list(range(300)), "k" * 300: 1, "note": long["prose"], "last": [1.5] * 300}), "ok")
+    )
     use(("Write", json.dumps({"content": long["chinese"]}, ensure_ascii=False), ""))
     use(("Run", '{"command": "make', "error: " + long["logs"]), ("Run", long["json"], "done"))
     use(("Run", "", "[no result]"), ("List", "{}", ""))

@@ -24,6 +24,7 @@ def _not_shrinking(test: Any) -> Iterator[None]:
         given,
         phases=(Phase.explicit, Phase.generate),
         derandomize=True,
+        report_multiple_bugs=False,
         max_examples=min(given.max_examples, 25),
         stateful_step_count=min(given.stateful_step_count, 20),
     )

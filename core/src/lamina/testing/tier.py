@@ -86,6 +86,7 @@ class TierSuite(Suite):
     def test_verdicts_name_only_what_the_tier_holds_and_each_once(
         self, open_tier: OpenTier, held: list[Memory]
     ) -> None:
+        held = [*held]  # an example's list is the same object at every run
         verdict = self.review(open_tier, held)
         ids = {memory.id for memory in held}
         assert set(verdict.demote) | set(verdict.promote) <= ids
@@ -96,6 +97,7 @@ class TierSuite(Suite):
     @given(held=memories)
     @example(held=MANY)
     def test_nothing_goes_both_ways(self, open_tier: OpenTier, held: list[Memory]) -> None:
+        held = [*held]  # an example's list is the same object at every run
         verdict = self.review(open_tier, held)
         assert not set(verdict.demote) & set(verdict.promote)
 
@@ -103,6 +105,8 @@ class TierSuite(Suite):
     @given(held=memories)
     @example(held=MANY)
     def test_the_same_memories_get_the_same_verdict(self, open_tier: OpenTier, held: list[Memory]) -> None:
+        held = [*held]  # an example's list is the same object at every run
+
         async def twice(tier: Tier) -> tuple[Verdict, Verdict]:
             request = TierReview(memories=held, now_s=NOW_S)
             return await tier.review(request), await tier.review(request)
@@ -125,6 +129,7 @@ class TierSuite(Suite):
     @given(held=memories)
     @example(held=MANY)
     def test_a_review_changes_nothing_of_what_it_is_given(self, open_tier: OpenTier, held: list[Memory]) -> None:
+        held = [*held]  # an example's list is the same object at every run
         before = copy.deepcopy(held)
         self.review(open_tier, held)
         assert held == before
@@ -133,6 +138,7 @@ class TierSuite(Suite):
     @given(held=memories)
     @example(held=MANY)
     def test_what_stays_is_within_the_capacity(self, open_tier: OpenTier, held: list[Memory]) -> None:
+        held = [*held]  # an example's list is the same object at every run
         verdict = self.review(open_tier, held)
         stays = {memory.id for memory in held} - set(verdict.demote) - set(verdict.promote)
         assert self.capacity is None or len(stays) <= self.capacity
@@ -142,5 +148,6 @@ class TierSuite(Suite):
     @example(held=MANY)
     def test_what_was_demoted_makes_room_for_the_rest(self, open_tier: OpenTier, held: list[Memory]) -> None:
         """Nothing more goes down at the same instant once the demoted are gone."""
+        held = [*held]  # an example's list is the same object at every run
         gone = set(self.review(open_tier, held).demote)
         assert self.review(open_tier, [memory for memory in held if memory.id not in gone]).demote == ()

@@ -7,7 +7,13 @@ from collections.abc import Callable, Sequence
 
 Count = Callable[[Sequence[str]], Sequence[int]]
 
-_JOINING = frozenset("\u200c\u200d\ufe0e\ufe0f\u20e3")
+_JOINING = frozenset("\u200c\u200d\ufe0e\ufe0f\u20e3\u0e33\u0eb3\uff9e\uff9f")
+"""Characters that belong to the one before them and are no marks by their category."""
+_LEADING = frozenset(
+    "\u200d\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\u0d4e\U000110bd\U000110cd\U000111c2"
+    "\U000111c3\U0001193f\U00011941\U00011a84\U00011a85\U00011a86\U00011a87\U00011a88\U00011a89\U00011d46"
+)
+"""Characters that belong to the one behind them."""
 
 
 def _splits(text: str, at: int) -> bool:
@@ -16,10 +22,14 @@ def _splits(text: str, at: int) -> bool:
         return False
     before, after = text[at - 1], text[at]
     if after < "\u0300":
-        return (before == "\r" and after == "\n") or before == "\u200d"
-    if before == "\u200d" or after in _JOINING or unicodedata.category(after)[0] == "M":
+        return (before == "\r" and after == "\n") or before in _LEADING
+    if before in _LEADING or after in _JOINING or unicodedata.category(after)[0] == "M":
         return True
     if "\U0001f3fb" <= after <= "\U0001f3ff" or "\udc00" <= after <= "\udfff":  # skin tones; second half of a pair
+        return True
+    if "\U000e0020" <= after <= "\U000e007f":  # the tags that spell the flags of regions
+        return True
+    if _is_one_syllable(before, after):
         return True
     flag = "\U0001f1e6", "\U0001f1ff"  # flags are two letters: an odd number of them before means inside of one
     if flag[0] <= after <= flag[1] and flag[0] <= before <= flag[1]:
@@ -27,6 +37,17 @@ def _splits(text: str, at: int) -> bool:
         while first > 0 and flag[0] <= text[first - 1] <= flag[1]:
             first -= 1
         return (at - first) % 2 == 1
+    return False
+
+
+def _is_one_syllable(before: str, after: str) -> bool:
+    """Whether they may be of one syllable: a consonant behind an Indic virama, or Hangul that is spelt out."""
+    if unicodedata.combining(before) == 9:
+        return True
+    if "\u1160" <= after <= "\u11ff" or "\ud7b0" <= after <= "\ud7fb":  # a vowel or a final
+        return "\u1100" <= before <= "\u11ff" or "\ua960" <= before <= "\ud7fb"
+    if "\u1100" <= before <= "\u115f" or "\ua960" <= before <= "\ua97c":  # an initial
+        return "\u1100" <= after <= "\u115f" or "\ua960" <= after <= "\ua97c" or "\uac00" <= after <= "\ud7a3"
     return False
 
 

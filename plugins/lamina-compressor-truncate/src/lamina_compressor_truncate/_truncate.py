@@ -16,8 +16,9 @@ from lamina_compressor_truncate._cut import Count, cut
 if TYPE_CHECKING:
     from lamina_compressor_truncate import TruncateSettings
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(?!\s*:)', re.DOTALL)
-"""A string of a JSON text that is no key."""
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(\s*+:)?', re.DOTALL)
+"""A string of a JSON text, and the colon where it is a key. Keys have to match, or the search would go on within them and
+take what stands between two strings for one."""
 
 Key = tuple[int, int]
 
@@ -104,7 +105,7 @@ class TruncateCompressor:
 
         Larger than the limit where strings are not what makes them large.
         """
-        found = list(_STRING.finditer(piece.text))
+        found = [match for match in _STRING.finditer(piece.text) if match.group(1) is None]
         values: list[str] = [json.loads(match.group()) for match in found]
         sizes = list(count(values))
         # What escapes and everything but strings cost.
@@ -137,7 +138,9 @@ class TruncateCompressor:
         for match, value, size in zip(found, values, sizes, strict=True):
             if size <= share:
                 continue
-            shorter, _ = cut(value, size, share, self._head_share, page, count)
+            shorter, tokens = cut(value, size, share, self._head_share, page, count)
+            if tokens >= size:
+                continue
             plain = match.group().isascii() or not _encodable(shorter)
             made += (text[done : match.start()], json.dumps(shorter, ensure_ascii=plain))
             done = match.end()

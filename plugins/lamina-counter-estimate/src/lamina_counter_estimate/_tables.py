@@ -1,4 +1,7 @@
-"""What cl100k_base and o200k_base have in common, as far as estimates need it; the tests compare it with both."""
+"""What cl100k_base and o200k_base have in common, as far as estimates need it; the tests compare it with both.
+
+Written by ``tools/build_tables.py``, which says how each is chosen.
+"""
 
 from __future__ import annotations
 
