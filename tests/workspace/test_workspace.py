@@ -97,7 +97,9 @@ def test_the_lists_of_plugins_are_complete():
             if any(m.startswith("lamina_") for m in listed):
                 assert set(listed) == set(map(module, PLUGINS)), contract["name"]
     private = {f"lamina.{p.stem}" for p in (ROOT / "core/src/lamina").glob("_*.py") if p.stem != "__init__"}
-    assert private == set(next(c for c in linted["contracts"] if c["name"].startswith("No private"))["forbidden_modules"])
+    assert private == set(
+        next(c for c in linted["contracts"] if c["name"].startswith("No private"))["forbidden_modules"]
+    )
 
 
 def tracked():
@@ -108,7 +110,17 @@ def tracked():
 
 
 def test_nothing_else_stands_at_the_top():
-    allowed = {"core", "plugins", "tests", "docs", "noxfile.py", "pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"}
+    allowed = {
+        "core",
+        "plugins",
+        "tests",
+        "docs",
+        "noxfile.py",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+    }
     allowed |= {".ci", ".gitignore", "constraints.txt"}
     assert {p.relative_to(ROOT).parts[0] for p in tracked()} <= allowed
 
