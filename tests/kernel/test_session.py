@@ -254,6 +254,22 @@ class TestState:
         assert faults == {2: 1, 3: 1}
         assert seen[-1] == faults
 
+    def test_scorers_see_the_session_and_its_whole_log(self, kernel):
+        seen = []
+
+        class Watching:
+            async def score(self, request):
+                seen.append((request.session, [p.id for p in request.log], request.newest, len(request.pages)))
+                return [0.0] * len(request.pages)
+
+        async def work(ctx, s):
+            await s.add(*(lamina.user("word " * 30) for _ in range(10)))
+            await s.window(100)
+            return s.id
+
+        name = in_session(kernel, work, scorer=Watching())
+        assert seen == [(name, list(range(1, 11)), 10, 10)]
+
     def test_unknown_sessions_and_impossible_names_are_refused(self, kernel):
         async def work(ctx, s):
             with pytest.raises(UnknownSessionError, match="no session 'x'"):

@@ -284,7 +284,7 @@ class Engine:
         now = self._parts.clock()
 
         async def score(pages: Sequence[Page]) -> Sequence[float]:
-            return await self._score(pages, last, query, now)
+            return await self._score(pages, Prefix(self.pages.all, n), query, now)
 
         return PlanRequest(
             session=self._session,
@@ -362,11 +362,15 @@ class Engine:
             return None
         return evolve(offer, compressor=name, tokens=self.gate.tokens(page, offer))
 
-    async def _score(self, pages: Sequence[Page], newest: int, query: str | None, now: float) -> Sequence[float]:
+    async def _score(
+        self, pages: Sequence[Page], log: Sequence[Page], query: str | None, now: float
+    ) -> Sequence[float]:
         if self._parts.scorer is None or not pages:
             return [0.0] * len(pages)
         name, scorer = self._parts.scorer
-        request = ScoreRequest(pages=pages, newest=newest, query=query, faults=self.faults, now_s=now)
+        request = ScoreRequest(
+            pages=pages, newest=log[-1].id, query=query, faults=self.faults, now_s=now, session=self._session, log=log
+        )  # fmt: skip
         try:
             scores = list(await scorer.score(request))
             if len(scores) != len(pages):

@@ -202,6 +202,11 @@ class ScoreRequest:
     faults: Mapping[int, int] = field(factory=dict, hash=False)
     """How often each page faulted so far (pages that never did are absent)."""
     now_s: float = 0.0
+    session: str = ""
+    """Whose pages they are; what a scorer learns of one session must not colour another."""
+    log: Sequence[Page] = ()
+    """All pages of the session, in log order: evidence (what newer pages cite, ask for, or supersede), not
+    candidates. A view that costs nothing to pass; empty where the caller knows only the candidates."""
 
 
 @runtime_checkable

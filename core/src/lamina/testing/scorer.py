@@ -64,13 +64,21 @@ class ScorerSuite(Suite):
         faults=st.dictionaries(st.integers(1, 40), st.integers(1, 10**6), max_size=8),
         beyond=st.integers(0, 10**6),
         some=st.sets(st.integers(0, 30)),
+        logged=st.booleans(),
     )
     def test_each_page_has_one_score_between_0_and_1(
-        self, open_scorer: OpenScorer, query: str | None, faults: dict[int, int], beyond: int, some: set[int]
+        self,
+        open_scorer: OpenScorer,
+        query: str | None,
+        faults: dict[int, int],
+        beyond: int,
+        some: set[int],
+        logged: bool,
     ) -> None:
         every = make_pages()
         pages = [page for i, page in enumerate(every) if i not in some]
-        [scores] = self.scores(open_scorer, pages, query=query, faults=faults, newest=every[-1].id + beyond)
+        facts = {"query": query, "faults": faults, "newest": every[-1].id + beyond, "log": every if logged else ()}
+        [scores] = self.scores(open_scorer, pages, **facts)
         assert len(scores) == len(pages)
         assert all(math.isfinite(s) and 0 <= s <= 1 for s in scores)
 
