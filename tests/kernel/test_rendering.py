@@ -8,8 +8,8 @@ from lamina.rendering import digest_text, recalled_text, shorten, stub_text, uns
 
 
 def test_a_stub_names_its_pages():
-    assert stub_text(12, 341) == "[pages 12–341 paged out]"
-    assert stub_text(7, 7) == "[page 7 paged out]"
+    assert stub_text(12, 341) == "[12–341 paged out]"
+    assert stub_text(7, 7) == "[7 paged out]"
 
 
 def test_a_digest_shows_each_excerpt_behind_its_page():
@@ -23,7 +23,7 @@ def test_a_digest_shows_each_excerpt_behind_its_page():
         ],
     )
     assert text.split("\n") == [
-        "[pages 3–9 paged out; excerpts, each behind its page:]",
+        "[3–9 paged out; excerpts:]",
         "3 we chose 8417",
         " for the tracker",
         "4> fine",

@@ -289,7 +289,7 @@ class Engine:
         return PlanRequest(
             session=self._session,
             pages=Prefix(self.pages.all, n),
-            entries=[entry for slot in self.slots for entry in slot.entries],
+            entries=[entry for slot in self.slots for entry in slot.entries if entry.rule != NEW],
             budget=budget,
             offer=self._offer,
             score=score,

@@ -350,7 +350,8 @@ class PlanRequest:
     pages: Sequence[Page]
     """All pages of the session, in log order. Those with role ``system`` must stand verbatim."""
     entries: Sequence[Entry]
-    """How they stand now (empty at the first plan; pages added since are verbatim)."""
+    """How they stand since the last plan, and in which form large ones entered; pages that no entry holds are verbatim.
+    Empty at the first plan of a session that held no large page."""
     budget: int
     """Tokens that the planned window may have at most, stubs and digests included."""
     offer: Callable[[Sequence[Page], Sequence[int]], Awaitable[Sequence[Shortened]]]

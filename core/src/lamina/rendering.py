@@ -17,13 +17,17 @@ OPENING = "[the conversation starts here]"
 
 def stub_text(first: int, last: int) -> str:
     """The line that stands for a run of paged-out pages."""
-    return f"[page {first} paged out]" if first == last else f"[pages {first}–{last} paged out]"
+    return f"[{_span(first, last)} paged out]"
+
+
+def _span(first: int, last: int) -> str:
+    # Few tokens: a window may hold a dozen of these lines.
+    return f"{first}" if first == last else f"{first}–{last}"
 
 
 def digest_text(first: int, last: int, excerpts: Sequence[Excerpt]) -> str:
     """The message that stands for a run of pages: a stub's line, then its excerpts, each under its page's id."""
-    span = f"pages {first}–{last}" if first != last else f"page {first}"
-    lines = [f"[{span} paged out; excerpts, each behind its page:]"]
+    lines = [f"[{_span(first, last)} paged out; excerpts:]"]
     for excerpt in excerpts:
         label = f"{excerpt.page}{excerpt.label}"
         if excerpt.block:

@@ -75,7 +75,7 @@ LINES = st.lists(
                 "10: y",
                 "11: z",
                 "7",
-                "[page 3 as text]",
+                "--",
             ]
         ),
     ),
@@ -83,17 +83,17 @@ LINES = st.lists(
 ).map("\n".join)
 
 
-def compress(*given, lossless=False, tmp_path=Path()):
+def compress(*given, tmp_path=Path(), **settings):
     async def ask():
-        async with open_structural(StructuralSettings(lossless=lossless), LoneHost(tmp_path)) as part:
+        async with open_structural(StructuralSettings(**settings), LoneHost(tmp_path)) as part:
             request = CompressRequest(pages=given, resident=(), targets=(100,), count=count_words)
             return list(await part.compress(request))
 
     return asyncio.run(ask())
 
 
-def only(page, key=(1, 0), lossless=False):
-    return [o.texts[key] for o in compress(page, lossless=lossless) if key in o.texts]
+def only(page, key=(1, 0), **settings):
+    return [o.texts[key] for o in compress(page, **settings) if key in o.texts]
 
 
 @quick
@@ -154,8 +154,8 @@ def test_what_is_offered_as_lossless_inverts_on_pages_of_every_kind():
                 original = part.arguments if isinstance(part, ToolCall) else part.text
                 if offer.lossless:
                     assert canonical(restore(text)) == canonical(original)
-                    seen.add(text.split("\n")[0].split(" as ")[-1])
-    assert {"lines]", "JSON lines]"} <= seen
+                    seen.add(text.split("\n")[0])
+    assert {"::", "{}", ".."} <= seen
 
 
 def test_numbers_keep_their_digits_and_keys_their_order():
@@ -174,7 +174,7 @@ def test_objects_of_one_shape_are_a_table():
     rows = [{"flight": f"HAT{i:03}", "from": "ORD", "price": {"economy": i, "business": 2 * i}} for i in range(10, 14)]
     [text] = only(tool_page(7, ("search", "{}", json.dumps({"flights": rows, "total": "4"}))))
     assert text.split("\n")[:3] == [
-        "[page 7 as lines]",
+        "::",
         "flights[4] flight|from=ORD|price(economy|business)",
         "HAT010|10|20",
     ]
@@ -193,16 +193,21 @@ def test_arguments_stay_json():
     assert text == json.dumps(json.loads(arguments), separators=(",", ":"))
 
 
-def test_line_numbers_stand_once():
+@pytest.mark.parametrize(
+    ("numbers", "start"),
+    [("each", "..\n9→    value_9 = 9\n10→    value_10"), ("once", "--\n[lines 9–39]\n    value_9 = 9\n")],
+)
+def test_line_numbers_lose_their_padding_or_stand_once(numbers, start):
     body = "".join(f"{i:>6}→    value_{i} = {i}\n" for i in range(9, 40))
-    [text] = only(tool_page(3, ("Read", '{"file_path": "a.py"}', body + "\n<note>\n")), lossless=True)
-    assert text.startswith("[page 3 as text]\n[lines 9–39]\n    value_9 = 9\n")
+    page = tool_page(3, ("Read", '{"file_path": "a.py"}', body + "\n<note>\n"))
+    [text] = only(page, lossless=True, numbers=numbers)
+    assert text.startswith(start)
     assert restore(text) == body + "\n<note>\n"
 
 
 def test_repeated_lines_stand_once():
     [text] = only(tool_page(3, ("Run", "{}", "start\n" + "retrying the connection\n" * 50 + "done")), lossless=True)
-    assert text == "[page 3 as text]\nstart\nretrying the connection [×50]\ndone"
+    assert text == "..\nstart\nretrying the connection [×50]\ndone"
 
 
 def test_lines_that_differ_in_time_only_stand_once_with_the_last_time():

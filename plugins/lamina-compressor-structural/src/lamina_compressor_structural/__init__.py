@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 from attrs import field, frozen, validators
 
@@ -27,6 +28,8 @@ class StructuralSettings:
     """Texts of fewer characters stay as they are."""
     html: bool = True
     """Whether HTML documents (not those read as source files) are offered as text; a lossy form."""
+    numbers: Literal["each", "once"] = "each"
+    """Of numbered lines: ``each`` keeps every number and drops the blanks before it; ``once`` keeps the first and last."""
 
 
 def restore(text: str) -> str:

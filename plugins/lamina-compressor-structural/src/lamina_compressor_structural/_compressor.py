@@ -54,7 +54,14 @@ class StructuralCompressor:
                 if len(text) < self._settings.min_chars or (arguments and not text.lstrip().startswith("{")):
                     continue
                 html = self._settings.html and isinstance(part, ToolResult) and part.call_id not in sources
-                found = forms(text, page.id, lossless=self._settings.lossless, html=html, arguments=arguments)
+                found = forms(
+                    text,
+                    page.id,
+                    lossless=self._settings.lossless,
+                    html=html,
+                    arguments=arguments,
+                    numbers=self._settings.numbers,
+                )
                 if found:
                     made[m, p] = (text, found)
         return made

@@ -10,7 +10,9 @@ from lamina_compressor_structural import _html, _text
 from lamina_compressor_structural._lines import from_lines, to_lines
 from lamina_compressor_structural._values import Value, dumps, encodable, joins, parse
 
-_HEAD = re.compile(r"\[page \d+ as (lines|JSON lines|text)\]\n")
+_LINES, _JSON_LINES, _TEXT, _PADDED = "::\n", "{}\n", "--\n", "..\n"
+"""The first line of each lossless form that is not JSON itself: one token, and no words that the text did not say."""
+_HEAD = re.compile(r"(?:::|\{\}|--|\.\.)\n")
 
 _WORTH = 0.95
 
@@ -25,7 +27,15 @@ class Form:
     """Whether it names the page."""
 
 
-def forms(text: str, page: int, *, lossless: bool = False, html: bool = False, arguments: bool = False) -> list[Form]:
+def forms(
+    text: str,
+    page: int,
+    *,
+    lossless: bool = False,
+    html: bool = False,
+    arguments: bool = False,
+    numbers: str = "each",
+) -> list[Form]:
     """The forms of a text that have fewer characters than it; O(n).
 
     Args:
@@ -34,6 +44,7 @@ def forms(text: str, page: int, *, lossless: bool = False, html: bool = False, a
         lossless: Whether lossy ones are left out.
         html: Whether an HTML document is given as text.
         arguments: Whether it is a call's arguments, which stay JSON.
+        numbers: Of numbered lines, ``each`` keeps every number and drops what pads it; ``once`` says the first and last.
     """
     made: list[Form] = []
     if not encodable(text):
@@ -42,13 +53,13 @@ def forms(text: str, page: int, *, lossless: bool = False, html: bool = False, a
     if value is not None:
         made.append(Form(dumps(value), lossless=True, marked=False))
         if not arguments and (lines := to_lines(value)):
-            made.append(Form(f"[page {page} as lines]\n{lines}", lossless=True))
+            made.append(Form(_LINES + lines, lossless=True, marked=False))
     elif not arguments:
         records = _json_lines(text)
         if records and (lines := to_lines(records)):
-            made.append(Form(f"[page {page} as JSON lines]\n{lines}", lossless=True))
+            made.append(Form(_JSON_LINES + lines, lossless=True, marked=False))
         if not joins(text):
-            made.append(Form(f"[page {page} as text]\n{_text.fold(_text.number_once(text))}", lossless=True))
+            made.append(_numbered(text, numbers))
         if not lossless:
             cleaned = _html.to_text(text) if html and _html.is_document(text) else _text.clean(text)
             # A few blanks are not worth a form that is not the original.
@@ -57,16 +68,29 @@ def forms(text: str, page: int, *, lossless: bool = False, html: bool = False, a
     return [form for form in made if len(form.text) < len(text)]
 
 
+def _numbered(text: str, numbers: str) -> Form:
+    if numbers == "each":
+        bare = _text.unpad(text)
+        # Padding is a convention: a text that it does not bring back byte for byte keeps what pads its numbers.
+        if _text.pad(bare) == text:
+            return Form(_PADDED + _text.fold(bare), lossless=True, marked=False)
+        return Form(_TEXT + _text.fold(_text.number_once(text, folded=False)), lossless=True, marked=False)
+    return Form(_TEXT + _text.fold(_text.number_once(text)), lossless=True, marked=False)
+
+
 def restore(text: str) -> str:
     """The original of a lossless form; see the package."""
     head = _HEAD.match(text)
     if not head:
         return text
     body = text[head.end() :]
-    if head.group(1) == "text":
-        return _text.number_each(_text.unfold(body))
+    match head.group():
+        case "--\n":
+            return _text.number_each(_text.unfold(body))
+        case "..\n":
+            return _text.pad(_text.unfold(body))
     value = from_lines(body)
-    if head.group(1) == "lines":
+    if head.group() == _LINES:
         return dumps(value)
     if not isinstance(value, list):
         raise ValueError("JSON lines are records")

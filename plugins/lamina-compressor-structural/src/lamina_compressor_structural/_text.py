@@ -28,14 +28,41 @@ _DRAWN = re.compile(r"[#=>.\-█▉▊▋▌▍▎▏━╸╺░▒▓\[\]|/\\\
 # ------------------------------------------------------------------------------------- lossless
 
 
-def number_once(text: str) -> str:
-    """Line numbers at the lines' starts, where they count up: the first and the last, and the bare lines."""
+def unpad(text: str) -> str:
+    """Numbered lines, as file readers write them, without the blanks before their numbers."""
+    lines = text.split("\n")
+    at = 0
+    while at < len(lines):
+        end, width, separator = _run(lines, at)
+        if end - at >= _MIN_RUN and (width, separator) == (_READ_WIDTH, _READ_SEPARATOR):
+            lines[at:end] = [line.lstrip(" ") for line in lines[at:end]]
+        at = max(end, at + 1)
+    return "\n".join(lines)
+
+
+def pad(text: str) -> str:
+    """What :func:`unpad` was given, where it was all in the usual form."""
+    lines = text.split("\n")
+    at = 0
+    while at < len(lines):
+        end, width, separator = _run(lines, at)
+        if end - at >= _MIN_RUN and not width and separator == _READ_SEPARATOR:
+            lines[at:end] = [" " * (_READ_WIDTH - line.index(separator)) + line for line in lines[at:end]]
+        at = max(end, at + 1)
+    return "\n".join(lines)
+
+
+def number_once(text: str, *, folded: bool = True) -> str:
+    """Line numbers at the lines' starts, where they count up: the first and the last, and the bare lines.
+
+    With ``folded`` false the numbers stay, and only lines that look like the marks of this form are escaped.
+    """
     lines = text.split("\n")
     made: list[str] = []
     at = 0
     while at < len(lines):
         end, width, separator = _run(lines, at)
-        if end - at >= _MIN_RUN:
+        if folded and end - at >= _MIN_RUN:
             cut = [len(separator) + max(width, len(str(number))) for number in _numbers(lines, at, end)]
             first = int(lines[at][: cut[0] - len(separator)])
             usual = (width, separator) == (_READ_WIDTH, _READ_SEPARATOR)

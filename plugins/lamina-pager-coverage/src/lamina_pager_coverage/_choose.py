@@ -15,7 +15,7 @@ from lamina_pager_coverage._evidence import Element
 
 LINE, WIDE, PAGE = 0, 1, 2
 """An element alone; a clause with the clauses beside it; a page whole."""
-STUB = 18
+STUB = 14
 """Tokens of a digest's first line and frame, about."""
 _PAGE_GAP = 8
 """A page that stands whole ends a digest and begins another."""

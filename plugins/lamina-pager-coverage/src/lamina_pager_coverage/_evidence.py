@@ -35,6 +35,8 @@ class Element:
     """Whether the text is a lossless rendition, so that its lines are no surroundings of what was said."""
     head: int = -1
     """The element that heads its table, or -1."""
+    exact: bool = False
+    """Whether ``tokens`` was counted, which is done for those that are looked at closely."""
 
 
 @dataclass(slots=True)
@@ -188,13 +190,20 @@ def _source(page: Page, at: int, index: int, part: object, form: Shortened | Non
         case ToolCall(arguments=arguments):
             return _Source(argument_text(arguments), tokens, True)
         case Text(text) | ToolResult(text=text):
-            if given is not None and form is not None and form.lossless and given != text:
+            if given is not None and form is not None and form.lossless and _encodes_anew(text, given):
                 return _Source(given, round(tokens * len(given) / max(1, len(text))), False, encoded=True)
             return _Source(text, tokens, False)
         case Reasoning():
             return None
         case _:
             return None
+
+
+def _encodes_anew(text: str, given: str) -> bool:
+    """Whether a form has lines of its own, rather than those of the text with other blanks: then it is cut itself."""
+    original = {line.strip() for line in text.split("\n")}
+    lines = [line.strip() for line in given.split("\n")]
+    return 10 * sum(line in original for line in lines) < 9 * len(lines)
 
 
 def subject(page: Page) -> str:

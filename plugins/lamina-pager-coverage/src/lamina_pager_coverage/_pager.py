@@ -176,7 +176,8 @@ class CoveragePager:
         """Newest pages whole, older ones whole or in digests by what they cover; everything else paged out."""
         session = self._session(request.session)
         standing = {entry.first: entry.rendition for entry in request.entries if isinstance(entry.rendition, Shortened)}
-        first_time = not session.windows and not request.entries
+        # Who asks for one window of a finished session wants it full; who asks at every step wants room to grow.
+        first_time = not session.windows
         if not request.pages:
             return Plan(())
         session.follow(request.pages, standing, self._settings.statement, self._settings.reach_tokens)
@@ -334,7 +335,11 @@ class CoveragePager:
         def pays(names: Iterable[str], tokens: float) -> bool:
             return most * sum(value[name] for name in names) >= price * tokens
 
-        lines = {x: names for x, names in candidates.items() if pays(names, elements[x].tokens)}
+        near = [x for x, names in candidates.items() if pays(names, elements[x].tokens / 2)]
+        guessed = [x for x in near if not elements[x].exact]
+        for x, tokens in zip(guessed, frame.request.count([elements[x].text for x in guessed]), strict=True):
+            elements[x].tokens, elements[x].exact = tokens + 1, True
+        lines = {x: candidates[x] for x in near if pays(candidates[x], elements[x].tokens)}
         whole = {at: tuple(names) for at, names in by_page.items() if pays(names, frame.page_tokens(at)[0])}
         return lines, whole
 

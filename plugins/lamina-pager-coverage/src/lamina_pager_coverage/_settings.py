@@ -23,11 +23,11 @@ class CoverageSettings:
     """Tokens of excerpts per token of whole pages, at most: excerpts never dominate a window."""
     growth_share: float = _share(0.15)
     """Room left free by a compaction, as far as the newest page lets it; sets how rarely compactions come."""
-    price: float = field(default=10.0, validator=validators.ge(0))
+    price: float = field(default=11.0, validator=validators.ge(0))
     """What a window full of tokens is worth, in names used again: what gains less per token stays out."""
     discount: float = _share(0.5)
     """Share of its price that a piece is spared which stays as it is, because its prefix stays cached."""
-    entry_share: float = _share(0.6)
+    entry_share: float = _share(0.8)
     """A larger page enters the window shortened to this share of the budget; the log keeps it whole."""
     lossless_share: float = _share(0.95)
     """A lossless form enters if it has at most this share of the page's tokens."""

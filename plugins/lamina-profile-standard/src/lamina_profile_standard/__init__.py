@@ -8,10 +8,10 @@ from lamina.hookspecs import RegisterProfile, hookimpl
 
 STANDARD: dict[str, Any] = {
     "window": {
-        "pager": "compact",
+        "pager": "coverage",
         "counter": "tiktoken",
         "scorer": "recency",
-        "compressors": ["truncate"],
+        "compressors": ["structural", "truncate"],
         "format": "openai",
     },
     "log": {"storage": "main"},
