@@ -65,8 +65,11 @@ def test_escaped_json_names_what_the_text_itself_names(text):
     assert words(json.dumps([text])) == words(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(NASTY)
+@example("/ก:00")
+@example("/数/a_1")
+@example("a/数-_Жü@0ก")
 @example("\\u")
 @example("\\ud83d")
 @example("\\\\u00e9t_1")

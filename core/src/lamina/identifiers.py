@@ -31,10 +31,10 @@ _JOINT = r"(?:://|::|/\.{1,2}/|[./#:@$-])"
 _SPACED = rf"(?:[^\W{_UNSPACED}]|[{_MARKS}])"
 # Possessive throughout: nothing is tried twice, so that no text takes quadratic time.
 _ASCII_RUN = re.compile(rf"\w++(?:{_JOINT}\w++)*+", re.ASCII)
-# A run of unspaced letters belongs to an identifier as a whole part of a path, or before a file's extension; the
+# A run of unspaced letters belongs to an identifier as a later part of a path, or before a file's extension; the
 # last alternative swallows all other such runs at once.
 _RUN = re.compile(
-    rf"(?:{_SPACED}++|(?<=/)[{_UNSPACED}]++|[{_UNSPACED}]++(?=\.{_SPACED}))"
+    rf"(?:{_SPACED}++|[{_UNSPACED}]++(?=\.{_SPACED}))"
     rf"(?:{_JOINT}{_SPACED}++|/[{_UNSPACED}]++)*+|[{_UNSPACED}]++"
 )
 _TELLING = re.compile(r"[\d_/]|\w\.\w")
@@ -128,7 +128,8 @@ def _pieces(run: str) -> set[str]:
         pieces.add(piece)
         if "/" in piece:
             pieces.add(piece.rsplit("/", 1)[1])
-    return {p for p in pieces if len(p) >= SHORTEST and _telling(p)}
+    # A piece that starts with an unspaced script may not be one run by itself.
+    return {p for p in pieces if len(p) >= SHORTEST and _telling(p) and _RUN.fullmatch(p)}
 
 
 def _folded(run: str) -> tuple[str, ...]:

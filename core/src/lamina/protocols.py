@@ -205,8 +205,8 @@ class ScoreRequest:
     session: str = ""
     """Whose pages they are; what a scorer learns of one session must not colour another."""
     log: Sequence[Page] = ()
-    """All pages of the session, in log order: evidence (what newer pages cite, ask for, or supersede), not
-    candidates. A view that costs nothing to pass; empty where the caller knows only the candidates."""
+    """All pages of the session, the candidates among them, in log order: evidence of what newer pages cite, ask
+    for, or supersede. A view that costs nothing to pass; empty where the caller knows only the candidates."""
 
 
 @runtime_checkable

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 from lamina.identifiers import identifiers
@@ -21,8 +20,8 @@ class LivenessScorer:
     """Rates pages by how many of their identifiers are still mentioned."""
 
     def __init__(self, settings: LivenessSettings) -> None:
-        self._settings = settings
-        self._known: WeakKeyDictionary[Page, frozenset[str]] = WeakKeyDictionary()
+        self._settings, self._half_life = settings, settings.half_life_pages
+        self._known: WeakKeyDictionary[Page, tuple[str, ...]] = WeakKeyDictionary()
 
     async def score(self, request: ScoreRequest) -> Sequence[float]:
         """Rate each page by the share of its identifiers that newer pages mention.
@@ -36,35 +35,33 @@ class LivenessScorer:
         meet the set of those mentioned within.
         """
         last = self._last_mentions(request)
+        worth = {name: self._worth(request.newest - at) for name, at in last.items()}
         mentioned, enough = set(last), self._settings.enough
         scores = []
         for page in request.pages:
-            own = self._identifiers(page)
-            worth = 0.0
-            if later := [last[name] for name in own & mentioned if last[name] > page.id]:
+            own, at = self._identifiers(page), page.id
+            score = self._worth(request.newest - at)
+            if (hits := mentioned.intersection(own)) and (later := [worth[name] for name in hits if last[name] > at]):
                 # fsum, because the order of a set of texts, and so of a plain sum, differs between processes.
-                worth = math.fsum(self._worth(request.newest - at) for at in later) / min(len(own), enough)
-            scores.append(min(1.0, max(worth, self._worth(request.newest - page.id))))
+                score = max(score, math.fsum(later) / min(len(own), enough))
+            scores.append(min(1.0, score))
         return scores
 
     def _last_mentions(self, request: ScoreRequest) -> dict[str, int]:
         """Each identifier within the horizon to the newest page that mentions it."""
+        horizon = math.ceil(HORIZON_HALF_LIVES * self._settings.half_life_pages)
+        evidence = request.log or sorted(request.pages, key=lambda page: page.id)
         last: dict[str, int] = {}
-        for page in self._newest(request.log or request.pages):
-            for name in self._identifiers(page):
-                last.setdefault(name, page.id)
+        for page in evidence[-horizon:]:
+            last.update(dict.fromkeys(self._identifiers(page), page.id))
         return last
 
-    def _newest(self, pages: Iterable[Page]) -> list[Page]:
-        """The pages within the horizon, newest first."""
-        return heapq.nlargest(math.ceil(HORIZON_HALF_LIVES * self._settings.half_life_pages), pages, lambda p: p.id)
-
     def _worth(self, age: int) -> float:
-        return float(0.5 ** (max(0, age) / self._settings.half_life_pages))
+        return float(0.5 ** (age / self._half_life)) if age > 0 else 1.0
 
-    def _identifiers(self, page: Page) -> frozenset[str]:
+    def _identifiers(self, page: Page) -> tuple[str, ...]:
         known = self._known.get(page)
         if known is None:
-            # Interned, because pages share most of their identifiers.
-            known = self._known[page] = frozenset(map(sys.intern, identifiers(page.text)))
+            # Interned, because pages share most of their identifiers; a tuple takes a quarter of a set.
+            known = self._known[page] = tuple(map(sys.intern, identifiers(page.text)))
         return known

@@ -62,25 +62,27 @@ class Postings:
         ranked = self._rarest(at, terms)
         telling = [entry for entry in ranked if entry[0] <= max(FEW, len(at) / 2)] or ranked
         mean = sum(self._lengths[slot] for slot in at) / max(1, len(at)) or 1.0
+        norm = {slot: K1 * (1 - B + B * self._lengths[slot] / mean) for slot in at} if telling else {}
         scores: dict[int, float] = {}
         for frequency, term, hits in telling:
             weight = terms[term] * (K1 + 1) * math.log1p((len(at) - frequency + 0.5) / (frequency + 0.5))
             for posting in hits:
                 slot, times = posting >> _TIMES_BITS, posting & _MOST_TIMES
                 page = at[slot]
-                part = times / (times + K1 * (1 - B + B * self._lengths[slot] / mean))
-                scores[page] = scores.get(page, 0.0) + weight * part
+                scores[page] = scores.get(page, 0.0) + weight * times / (times + norm[slot])
         return scores
 
-    def _rarest(self, at: Mapping[int, int], terms: Mapping[str, float]) -> list[tuple[int, str, list[int]]]:
+    def _rarest(self, at: Mapping[int, int], terms: Mapping[str, float]) -> list[tuple[int, str, Sequence[int]]]:
         """The rarest terms of these slots, with their frequencies and postings there; ties by term."""
         outside = len(self._lengths) - len(at)
-        ranked: list[tuple[int, str, list[int]]] = []
+        ranked: list[tuple[int, str, Sequence[int]]] = []
         for size, term in sorted((len(self._of[term]), term) for term in terms if term in self._of):
             # Postings outside can only make a term look more frequent, by so many: the rest is no rarer.
             if len(ranked) == MOST_TERMS and size - outside > ranked[-1][0]:
                 break
-            hits = [posting for posting in self._of[term] if posting >> _TIMES_BITS in at]
+            hits: Sequence[int] = self._of[term]
+            if outside:
+                hits = [posting for posting in hits if posting >> _TIMES_BITS in at]
             if hits:
                 insort(ranked, (len(hits), term, hits))
                 del ranked[MOST_TERMS:]

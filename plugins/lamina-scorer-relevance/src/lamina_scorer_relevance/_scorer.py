@@ -51,7 +51,7 @@ class RelevanceScorer:
         """
         if not request.pages:
             return []
-        pages = {p.id: p for p in (*request.log, *request.pages)}
+        pages = {p.id: p for p in request.log or request.pages}
         goals: dict[int, float] = {}
         if request.query is not None and request.query.strip():
             wanted = [(request.query, 1.0)]

@@ -33,8 +33,8 @@ class _Use:
     key: int
     """Of name and arguments; equal for equal calls."""
     paths: tuple[str, ...]
-    replaces: bool
-    """Whether it came to a result, so that earlier ones are out of date."""
+    replaces: tuple[int | str, ...]
+    """Key and paths where it came to a result, so that earlier ones are out of date."""
 
 
 class SupersessionScorer:
@@ -52,20 +52,12 @@ class SupersessionScorer:
         no result supersede nothing. Later pages are looked for in the log, or among the candidates where no log is
         given. O(calls); a page is read once.
         """
-        newest = self._newest((*request.log, *request.pages))
-        return [self._worth(page, newest) for page in request.pages]
-
-    def _newest(self, pages: Sequence[Page]) -> dict[int | str, int]:
-        """Each call and each file to the id of the newest page that has it."""
         newest: dict[int | str, int] = {}
-        for page in pages:
+        for page in request.log or sorted(request.pages, key=lambda page: page.id):
             for use in self._uses(page):
-                if use.replaces:
-                    marks: tuple[int | str, ...] = (use.key, *use.paths)
-                    for what in marks:
-                        if newest.get(what, 0) < page.id:
-                            newest[what] = page.id
-        return newest
+                for mark in use.replaces:
+                    newest[mark] = page.id
+        return [self._worth(page, newest) for page in request.pages]
 
     def _worth(self, page: Page, newest: dict[int | str, int]) -> float:
         uses = self._uses(page)
@@ -106,7 +98,8 @@ def _use(call: ToolCall, replaces: bool) -> _Use:
     digest = blake2b(digest_size=8)
     for part in (call.name, "\0", text):
         digest.update(part.encode("utf-8", "surrogatepass"))
-    return _Use(int.from_bytes(digest.digest(), "big"), tuple(sorted(set(_paths(arguments)))), replaces)
+    key, paths = int.from_bytes(digest.digest(), "big"), tuple(sorted(set(_paths(arguments))))
+    return _Use(key, paths, (key, *paths) if replaces else ())
 
 
 def _paths(arguments: Any) -> Iterator[str]:

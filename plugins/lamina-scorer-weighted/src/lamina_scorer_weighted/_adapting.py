@@ -12,6 +12,14 @@ MOST_REMEMBERED = 200_000
 """Scored pages of one plan; a pager that asks for more is asking again and again."""
 
 
+def combined(columns: Sequence[Sequence[float]], shares: Sequence[float]) -> list[float]:
+    """The weighted mean of each row; at most 1 where all scores and the sum of the shares are."""
+    total = [shares[0] * score for score in columns[0]]
+    for share, column in zip(shares[1:], columns[1:], strict=True):
+        total = [so_far + share * score for so_far, score in zip(total, column, strict=True)]
+    return [min(1.0, score) for score in total]  # rounding may carry a mean of ones above 1
+
+
 class Adapting:
     """The weights of one session.
 
@@ -85,13 +93,10 @@ class Adapting:
         taught = [row[page] for page in faulted if page in row]
         if not taught:
             return None
-        scores = {
-            at: sum(share * column[at] for share, column in zip(self.shares, self._columns, strict=True))
-            for at in row.values()
-        }
-        order = sorted(scores, key=lambda at: (-scores[at], at))
+        scores = combined(self._columns, self.shares)
+        order = sorted(row.values(), key=scores.__getitem__, reverse=True)
         ranks = [-scores[at] for at in order]
-        sums = [list(accumulate((column[at] for at in order), initial=0.0)) for column in self._columns]
+        sums = [list(accumulate(map(column.__getitem__, order), initial=0.0)) for column in self._columns]
         lessons: list[list[float]] = []
         for at in taught:
             above = bisect_left(ranks, -scores[at])  # ties are nobody's fault

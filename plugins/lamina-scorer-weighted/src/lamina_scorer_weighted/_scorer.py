@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from lamina.errors import ContractError
 from lamina.protocols import Scorer, ScoreRequest
 from lamina_scorer_weighted import WeightedSettings
-from lamina_scorer_weighted._adapting import Adapting
+from lamina_scorer_weighted._adapting import Adapting, combined
 
 MOST_SESSIONS = 64
 """Whose weights are kept; the one that was asked about least recently starts anew."""
@@ -42,10 +42,10 @@ class WeightedScorer:
         """
         columns = [await self._ask(name, scorer, request) for name, scorer in self._scorers.items()]
         if not self._settings.adapt:
-            return _combined(columns, self._shares)
+            return combined(columns, self._shares)
         learner = self._learner(request.session)
         learner.learn(request.faults)
-        scores = _combined(columns, learner.shares)
+        scores = combined(columns, learner.shares)
         learner.remember((request.newest, request.now_s), [page.id for page in request.pages], columns)
         return scores
 
@@ -68,15 +68,10 @@ class WeightedScorer:
         scores = await scorer.score(request)
         if len(scores) != len(request.pages):
             raise ContractError(name, f"gave {len(scores)} scores for {len(request.pages)} pages")
-        # In this form NaN is refused too; min() and max() would hide it.
-        for score, page in zip(scores, request.pages, strict=True):
-            if not 0 <= score <= 1:
-                raise ContractError(name, f"gave page {page.id} the score {score!r}; scores lie in [0, 1]")
+        # A sum shows a NaN, which min() and max() may hide.
+        if request.pages and not (min(scores) >= 0 and max(scores) <= 1 and math.isfinite(sum(scores))):
+            at = next(i for i, score in enumerate(scores) if not 0 <= score <= 1)
+            raise ContractError(
+                name, f"gave page {request.pages[at].id} the score {scores[at]!r}; scores lie in [0, 1]"
+            )
         return scores
-
-
-def _combined(columns: Sequence[Sequence[float]], shares: Sequence[float]) -> list[float]:
-    total = [shares[0] * score for score in columns[0]]
-    for share, column in zip(shares[1:], columns[1:], strict=True):
-        total = [so_far + share * score for so_far, score in zip(total, column, strict=True)]
-    return [min(1.0, score) for score in total]  # rounding may carry a mean of ones above 1
