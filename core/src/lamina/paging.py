@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 from lamina.model import Page
-from lamina.protocols import Entry, PagedOut, PlanRequest, Rendition, Shortened, Verbatim
+from lamina.protocols import Entry, PagedOut, Plan, PlanRequest, Rendition, Shortened, Verbatim
 
 
 def position(pages: Sequence[Page], id: int) -> int | None:
@@ -143,3 +143,25 @@ async def shorten_to(request: PlanRequest, page: Page, room: int) -> Shortened |
         if fitting:
             return max(fitting, key=lambda o: (o.tokens, o.covers))
     return None
+
+
+async def keep_newest(request: PlanRequest) -> Plan:
+    """The plainest plan: the newest pages that fit, everything older paged out.
+
+    A newest page that does not fit is shortened to the room that pins and stubs leave, and paged out where no offer
+    fits. Reads as many pages as fit. Pagers that plan more cleverly may fall back to it where hardly anything fits.
+
+    Source:
+        ``trim_messages(strategy="last")`` of langchain-core; here by whole pages, so that no call stands without its
+        result.
+    """
+    layout = Layout(request)
+    newest = len(request.pages) - 1
+    start, forms = layout.fit(request.budget), {}
+    if start > newest >= 0 and not layout.pinned(newest):
+        room = request.budget - layout.pinned_tokens - request.stub_tokens * layout.stubs(newest)
+        form = await shorten_to(request, request.pages[newest], room)
+        if form is not None:
+            forms[newest] = (form, "newest, too large for the budget")
+            start = layout.fit(request.budget, {newest: form})
+    return Plan(layout.entries(start, kept="newest that fit", out="older than what fits", forms=forms))

@@ -60,7 +60,7 @@ class TestPlugins:
         found = {tuple(line.split()[:2]): line for line in lines}
         assert found["storage", "sqlite"].endswith("yes, as main")
         assert found["storage", "memory"].endswith("no")
-        assert found["pager", "compact"].endswith("yes")
+        assert found["pager", "coverage"].endswith("yes")
 
     def test_broken_and_blocked_ones_stand_with_the_reason(self, lamina, installed):
         installed("acme-broken", "import nothing_of_this_name")
@@ -108,7 +108,7 @@ class TestConfig:
         assert origins["window.budget"] == (4000, "lamina.toml")
         assert origins["window.recall_limit"] == (2, "environment")
         assert origins["window.strict"] == (True, "argument")
-        assert origins["window.pager"] == ("compact", "profile standard")
+        assert origins["window.pager"] == ("coverage", "profile standard")
         assert origins["window.recall_share"] == (0.1, "default")
         assert origins["storages.main.use"] == ("sqlite", "profile standard")
         out = lamina("config").out

@@ -13,7 +13,7 @@ def by_page(ledger, page):
 
 class TestWhatItPrints:
     def test_messages_go_to_the_pipe_and_the_report_beside_it(self, lamina, recorded):
-        done = lamina("pack", recorded(n=20), "--budget", "900")
+        done = lamina("pack", recorded(n=20), "--budget", "900", "--set", "window.pager=compact")
         assert done.code == 0
         assert [m["role"] for m in done.json[:2]] == ["system", "user"]
         assert "tokens: " in done.err

@@ -295,7 +295,7 @@ class TestProcesses:
 
     def test_one_process_packs_what_the_next_one_expands(self, recorded, chat):
         source = recorded(n=20)
-        packed = process("pack", source, "--budget", "900", "--json")
+        packed = process("pack", source, "--budget", "900", "--json", "--set", "window.pager=compact")
         assert packed.returncode == 0, packed.stderr
         assert any(r["rendition"] == "paged out" and r["first"] <= 2 for r in json.loads(packed.stdout)["ledger"])
         source.unlink()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina.model import Page
-from lamina.paging import position, shorten_to
+from lamina.paging import keep_newest, position, shorten_to
 from lamina.protocols import (
     AdmitRequest,
     Digest,
@@ -48,6 +48,28 @@ class Item:
     tokens: int
     solid: int
     excerpts: tuple[Excerpt, ...] = ()
+
+
+def fits(request: PlanRequest, plan: Plan) -> bool:
+    """Whether the plan's window is within the budget, and the newest page stands in it.
+
+    Where the budget hardly holds the pins and a stub, shares of what they leave mean nothing.
+    """
+    tokens, out = 0, False
+    for entry in plan.entries:
+        match entry.rendition:
+            case Shortened(tokens=taken):
+                tokens += taken
+            case PagedOut():
+                tokens += 0 if out else request.stub_tokens
+            case Digest(excerpts=excerpts):
+                tokens += request.digest_tokens(entry.first, entry.last, excerpts)
+            case Verbatim():
+                at = position(request.pages, entry.first)
+                tokens += request.pages[at].tokens if at is not None else 0
+        out = isinstance(entry.rendition, PagedOut)
+    newest = plan.entries[-1].rendition
+    return tokens <= request.budget and isinstance(newest, Verbatim | Shortened)
 
 
 class _Session:
@@ -183,13 +205,15 @@ class CoveragePager:
         session.follow(request.pages, standing, self._settings.statement, self._settings.reach_tokens)
         frame = await self._frame(request, session, first_time)
         if session.tool_tokens < TALK * session.tokens:
-            return Plan(tuple(session.talk.entries(request, frame.must, frame.form, self._settings, first_time)))
-        self._cut_tail(frame)
-        if frame.start:
-            session.items = self._front(frame)
+            plan = Plan(tuple(session.talk.entries(request, frame.must, frame.form, self._settings, first_time)))
         else:
-            session.items = []
-        return Plan(tuple(self._entries(frame)))
+            self._cut_tail(frame)
+            session.items = self._front(frame) if frame.start else []
+            plan = Plan(tuple(self._entries(frame)))
+        if fits(request, plan):
+            return plan
+        session.items = []
+        return await keep_newest(request)
 
     async def _frame(self, request: PlanRequest, session: _Session, first_time: bool) -> _Frame:
         pages = request.pages

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
-from lamina.paging import Layout, shorten_to
+from lamina.paging import keep_newest
 from lamina.protocols import AdmitRequest, Pager, Plan, PlanRequest, Pressure, Shortened
 
 
@@ -34,25 +34,8 @@ class KeepLastPager:
         return None
 
     async def plan(self, request: PlanRequest) -> Plan:
-        """Keep the newest pages that fit, and page out all before them.
-
-        A newest page that does not fit is shortened to the room that pins and stubs leave, and paged out where
-        no offer fits. Reads as many pages as fit.
-
-        Source:
-            ``trim_messages(strategy="last")`` of langchain-core; here by whole pages, so that no call stands
-            without its result.
-        """
-        layout = Layout(request)
-        newest = len(request.pages) - 1
-        start, forms = layout.fit(request.budget), {}
-        if start > newest >= 0 and not layout.pinned(newest):
-            room = request.budget - layout.pinned_tokens - request.stub_tokens * layout.stubs(newest)
-            form = await shorten_to(request, request.pages[newest], room)
-            if form is not None:
-                forms[newest] = (form, "newest, too large for the budget")
-                start = layout.fit(request.budget, {newest: form})
-        return Plan(layout.entries(start, kept="newest that fit", out="older than what fits", forms=forms))
+        """Keep the newest pages that fit, and page out all before them; see :func:`lamina.paging.keep_newest`."""
+        return await keep_newest(request)
 
 
 @asynccontextmanager
