@@ -60,6 +60,8 @@ def types(session: nox.Session) -> None:
     """Check types, strictly, in every package."""
     install(session, "types", "test")
     session.run("mypy", *(arg for name in PACKAGES for arg in ("-p", name)))
+    acme = "docs/examples/lamina-acme"
+    session.run("mypy", "--config-file", f"{acme}/pyproject.toml", "-p", "lamina_acme", env={"MYPYPATH": f"{acme}/src"})
 
 
 @nox.session

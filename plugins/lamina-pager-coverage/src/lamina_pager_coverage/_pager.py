@@ -127,8 +127,8 @@ class _Frame:
     """Position to a form that was asked for now, because the page is too large for the budget."""
     start: int = 0
     """The first position of the tail of newest pages."""
-    growth: int = 0
-    """Tokens that the compaction leaves free."""
+    fill: bool = False
+    """Whether the window is to be filled, rather than to leave room and to cost little."""
     used: int = 0
     solid: int = 0
     tokens: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -220,7 +220,7 @@ class CoveragePager:
         must = frozenset(at for at in (position(pages, page) for page in request.pinned) if at is not None)
         room = request.budget - sum(pages[at].tokens for at in must) - request.stub_tokens
         frame = _Frame(request, session, room, must)
-        frame.growth = 0 if first_time else int(self._settings.growth_share * room)
+        frame.fill = first_time
         last = len(pages) - 1
         limit = room - request.stub_tokens
         if last not in must and frame.page_tokens(last)[0] > limit:
@@ -248,10 +248,10 @@ class CoveragePager:
     def _front(self, frame: _Frame) -> list[Item]:
         """What stands before the tail: some first items of the last compaction, if keeping them pays, and new ones."""
         settings, room = self._settings, frame.room - frame.used
-        wanted = min(int(settings.front_share * frame.room), room - frame.growth)
-        limit = max(wanted, min(room, 4 * STUB))
+        wanted = min(settings.front_share * frame.room, room - settings.growth_share * frame.room)
+        limit = room if frame.fill else max(int(wanted), min(room, 4 * STUB))
         value, candidates = self._value(frame)
-        price = settings.price / frame.request.budget
+        price = 0.0 if frame.fill else settings.price / frame.request.budget
         lines, whole = self._worthwhile(frame, value, candidates, price)
         best_net, best = float("-inf"), None
         for kept in self._options(frame, limit, len(lines)):
