@@ -101,7 +101,7 @@ class DropsTheNewest(SoundPager):
 
 
 class ForgetsStubs(SoundPager):
-    """Takes stubs for free."""
+    """Takes stubs for free, and for a rebate."""
 
     fails = frozenset(
         {
@@ -113,7 +113,9 @@ class ForgetsStubs(SoundPager):
     )
 
     async def plan(self, request: PlanRequest) -> Plan:
-        return await super().plan(evolve(request, stub_tokens=0))
+        # The rebate makes it overshoot at nearly every plan: random examples must not decide whether it is caught.
+        rebate = 2 * request.stub_tokens if request.pages else 0
+        return await super().plan(evolve(request, stub_tokens=0, budget=request.budget + rebate))
 
 
 class TrustsOffers(SoundPager):
