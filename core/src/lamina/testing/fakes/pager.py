@@ -108,6 +108,7 @@ class ForgetsStubs(SoundPager):
             "test_the_window_fits_the_budget_where_what_must_stay_does",
             "test_a_plan_whose_compressors_offer_nothing_fits_too",
             "test_a_session_driven_page_by_page_stays_within_its_budget",
+            "test_a_long_past_is_not_read_to_plan",
             "test_a_plan_settles_what_was_due",
         }
     )
