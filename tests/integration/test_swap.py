@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+import attrs
 import pytest
 
 import lamina
@@ -25,8 +26,13 @@ def needs_a_server(name):
     return name in {"llm"}
 
 
+def needs_settings(kind, name):
+    """Whether it cannot be chosen by its name alone, because a setting has no default."""
+    return any(a.default is attrs.NOTHING for a in attrs.fields(CATALOGUE.find(kind, name).settings))
+
+
 def names(kind):
-    return [n for n in CATALOGUE.names(kind) if not needs_a_server(n)]
+    return [n for n in CATALOGUE.names(kind) if not needs_a_server(n) and not needs_settings(kind, n)]
 
 
 COMBINATIONS = list(itertools.product(names("pager"), names("compressor"), names("counter")))
@@ -58,13 +64,23 @@ def test_one_line_swaps_a_part(tmp_path, sample, kind, name):
     assert hits
 
 
+@pytest.fixture(scope="session")
+def part(sample, tmp_path_factory):
+    """The sample's first hundred lines: enough to compact, short enough for every combination."""
+    path = tmp_path_factory.mktemp("part") / "part.jsonl"
+    path.write_bytes(b"".join(sample.read_bytes().splitlines(keepends=True)[:100]))
+    return path
+
+
 @pytest.mark.parametrize("combination", COMBINATIONS, ids="-".join)
-def test_every_combination_packs(tmp_path, sample, combination):
+def test_every_combination_packs(tmp_path, part, combination):
     pager, compressor, counter = combination
     toml = f'[window]\npager = "{pager}"\ncompressors = ["{compressor}"]\ncounter = "{counter}"\n'
-    pack(tmp_path, sample, toml)
+    pack(tmp_path, part, toml)
     for storage in names("storage"):
-        pack(tmp_path / storage if (tmp_path / storage).mkdir() is None else tmp_path, sample, f'{toml}[log]\nstorage = "{storage}"\n')  # fmt: skip
+        home = tmp_path / storage
+        home.mkdir()
+        pack(home, part, f'{toml}[log]\nstorage = "{storage}"\n')
 
 
 def test_another_budget_is_another_window(tmp_path, sample):

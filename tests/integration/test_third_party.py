@@ -152,7 +152,9 @@ def test_once_it_is_gone_the_error_names_what_is_missing(environment):
     assert done.returncode != 0
     said, compressor, storage = done.stderr.splitlines()[-3:]
     assert said.endswith("ConfigError: configuration has 2 errors:")
-    assert compressor.startswith("  window.compressors: no compressor named 'acme-firstlines'; installed: truncate; ")
+    assert compressor.startswith(
+        "  window.compressors: no compressor named 'acme-firstlines'; installed: structural, truncate; "
+    )
     assert storage.startswith("  log.storage: no storage named 'acme-json'; installed: sqlite; ")
     for fault in (compressor, storage):
         assert "is its distribution installed?" in fault

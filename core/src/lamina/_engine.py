@@ -108,8 +108,13 @@ class Engine:
 
     # ------------------------------------------------------------- one window
 
-    async def advance(self, budget: int, query: str | None) -> bool:
+    async def advance(self, budget: int, query: str | None, reserve: int = 0) -> bool:
         """Bring the layout up to date for this budget; true if that took a compaction.
+
+        Args:
+            budget: Tokens that the layout may have.
+            query: What the window is wanted for.
+            reserve: Tokens that a compaction leaves for the tail, where what must stay lets it.
 
         Raises:
             BudgetError: Not even pinned and system pages fit.
@@ -121,9 +126,9 @@ class Engine:
         changed = self.budget is not None and self.budget != budget
         if not (self.tokens > budget or self.stale or changed or self._due(budget)):
             return False
-        await self._compact(budget, query)
+        await self._compact(budget, query, reserve)
         while self.tokens > budget:  # so much was added while the pager planned
-            await self._compact(budget, query)
+            await self._compact(budget, query, reserve)
         return True
 
     def resident(self, page: int) -> bool:
@@ -225,11 +230,12 @@ class Engine:
 
     # ------------------------------------------------------------- a compaction
 
-    async def _compact(self, budget: int, query: str | None) -> None:
+    async def _compact(self, whole: int, query: str | None, reserve: int) -> None:
         name, pager = self._parts.pager
         while True:
             n, epoch = len(self.pages.all), self.epoch
-            needed = self._check_budget(budget, n)
+            needed = self._check_budget(whole, n)
+            budget = whole - reserve if needed <= whole - reserve else whole
             request = self._request(budget, query, n)
             self.gate.known.clear()
             try:
@@ -247,12 +253,12 @@ class Engine:
             if self.epoch != epoch:
                 continue
             entries = tuple(entry for slot in slots for entry in slot.entries)
-            if await self._save(Compacted(entries, budget, name), epoch):
+            if await self._save(Compacted(entries, whole, name), epoch):
                 break
         self._install(slots, n)
-        self.budget = budget
+        self.budget = whole
         self._refresh()
-        await self._grow(budget, query)
+        await self._grow(whole, query)
 
     def _check_budget(self, budget: int, n: int) -> int:
         """Tokens of what must stand: system and pinned pages, a stub for each gap between them, the opening line."""

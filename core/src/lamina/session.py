@@ -245,7 +245,8 @@ class Session:
             book = self.book
             before, book.state = book.state, "compacting" if book.state == "active" else book.state
             try:
-                compacted = await self.book.engine.advance(budget, query)
+                reserve = self._tail_tokens(budget, query)
+                compacted = await self.book.engine.advance(budget, query, reserve)
             finally:
                 book.state = before if book.state == "compacting" else book.state
             slots, tokens = tuple(self.book.engine.slots), self.book.engine.tokens
@@ -261,13 +262,19 @@ class Session:
 
     async def _tail(self, room: int, budget: int, query: str | None) -> Tail:
         limit = self._shared.recall_limit
-        room = min(room, int(budget * self._shared.recall_share))
-        if not query or not limit or room <= 0:
+        room = min(room, self._tail_tokens(budget, query))
+        if query is None or room <= 0:
             return Tail()
         hits = await self._shared.recall(query, limit * 3, self.id)
         engine = self.book.engine
         wanted = [h for h in hits if h.session != self.id or h.page is None or not engine.resident(h.page)]
         return build_tail(wanted[:limit], room, self._shared.parts.count, engine.gate.frame)
+
+    def _tail_tokens(self, budget: int, query: str | None) -> int:
+        """Most tokens of the tail; none where nothing is asked for or nothing is remembered."""
+        if not query or not self._shared.recall_limit or not self._shared.owing:
+            return 0
+        return int(budget * self._shared.recall_share)
 
     def _sends(self) -> str:
         form = self._shared.formats.get(self.format)
