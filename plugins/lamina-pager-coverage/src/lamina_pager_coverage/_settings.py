@@ -45,5 +45,7 @@ class CoverageSettings:
     """Of a session that comes all at once, so many of the newest tokens are examined; bounds the first compaction."""
     talk_pages: int = field(default=2, validator=validators.ge(0))
     """In a session of talk, so many newest pages stay whole."""
-    talk_growth_share: float = _share(0.15)
+    talk_reach_tokens: int = field(default=40_000, validator=validators.gt(0))
+    """In a session of talk, at least so many of the newest tokens are covered, and at most twice as many."""
+    talk_growth_share: float = _share(0.4)
     """In a session of talk, room left free by a compaction, unless it is the first window asked for."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 
+from lamina.model import Page
 from lamina.protocols import Digest, Entry, Excerpt, PagedOut, PlanRequest, Shortened, Verbatim
 from lamina_pager_coverage._cover import choose, lines
 from lamina_pager_coverage._settings import CoverageSettings
@@ -19,11 +20,6 @@ class Talk:
         self.index = Index()
         self.offset = 0
         """Position of the first page in the index; those before it can only be paged out."""
-
-    def skip(self, n: int) -> None:
-        """Leave ``n`` pages at the beginning unexamined."""
-        if not self.index.pages:
-            self.offset += n
 
     def entries(
         self,
@@ -43,6 +39,7 @@ class Talk:
             first_time: Whether this is the first window asked for: then nothing is left free to grow.
         """
         pages = request.pages
+        self._forget(pages, settings.talk_reach_tokens)
         for at in range(self.offset + len(self.index.pages), len(pages)):
             page = pages[at]
             self.index.add(page.id, page.role, "" if page.role == "system" else page.text, request.count)
@@ -67,6 +64,17 @@ class Talk:
             else:
                 yield Entry(page.id, page.id, form(at) or Verbatim(), "newest")
                 at += 1
+
+    def _forget(self, pages: Sequence[Page], reach: int) -> None:
+        """Begin a new index with the newest messages once it holds twice the reach: a choice costs what it holds."""
+        if sum(said.cost for said in self.index.pages) > 2 * reach:
+            self.index = Index()
+        if self.index.pages:
+            return
+        self.offset = len(pages)
+        while self.offset > 0 and reach > 0:
+            self.offset -= 1
+            reach -= pages[self.offset].tokens
 
     def _excerpts(self, request: PlanRequest, runs: list[tuple[int, int]], room: int) -> list[Excerpt]:
         """The excerpts of the pages in these stretches that fit the room, digests' own lines and frames included."""
