@@ -83,8 +83,8 @@ class _Session:
         self.items: list[Item] = []
         self.windows = 0
         """Windows asked for that did not take a compaction."""
-        self.budget = 0
-        """Of the last plan."""
+        self.planned = 0
+        """Pages of the last plan."""
         self.tokens = self.tool_tokens = 0
         """Of the pages looked at, and of those with calls."""
 
@@ -200,8 +200,8 @@ class CoveragePager:
         session = self._session(request.session)
         standing = {entry.first: entry.rendition for entry in request.entries if isinstance(entry.rendition, Shortened)}
         # Who asks for one window of a finished session wants it full; who asks at every step wants room to grow.
-        first_time = not session.windows and session.budget != request.budget
-        session.budget = request.budget
+        first_time = not session.windows and session.planned in (0, len(request.pages))
+        session.planned = len(request.pages)
         if not request.pages:
             return Plan(())
         session.follow(request.pages, standing, self._settings.statement, self._settings.reach_tokens)
