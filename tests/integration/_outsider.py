@@ -27,7 +27,9 @@ async def main(config, home, source, budget):
         "compressor": catalogue.find("compressor", "acme-firstlines").distribution,
         "heavy": [name for name in sys.modules if name.startswith("lamina_acme.")],
     }
-    async with lamina.open(config, settings={"home": home, "pagers": {"coverage": {"entry_share": 0.03}}}, environ={}) as ctx:
+    async with lamina.open(
+        config, settings={"home": home, "pagers": {"coverage": {"entry_share": 0.03}}}, environ={}
+    ) as ctx:
         (imported,) = await ctx.import_data(source, "sample.jsonl")
         session = await ctx.session(imported.session)
         window = await session.window(budget)
@@ -40,7 +42,9 @@ async def main(config, home, source, budget):
             "compressors": sorted({row.compressor for row in window.ledger.rows if row.compressor}),
         }
     # Opened anew, so that all comes from the journal.
-    async with lamina.open(config, settings={"home": home, "pagers": {"coverage": {"entry_share": 0.03}}}, environ={}) as ctx:
+    async with lamina.open(
+        config, settings={"home": home, "pagers": {"coverage": {"entry_share": 0.03}}}, environ={}
+    ) as ctx:
         session = await ctx.session(seen["id"], create=False)
         raw = await session.raw(session.pages[0].id, session.pages[-1].id)
         lines = source.splitlines()
