@@ -104,10 +104,8 @@ def test_nothing_is_over_broken_or_repaired(replay, conversations):
         assert one["steps"] > 0
 
 
-def test_the_sample_session_is_real_work_for_a_window(replay, tmp_path):
-    config = tmp_path / "compact.toml"
-    config.write_text('[window]\npager = "compact"\n', encoding="utf-8")
-    _, out, _ = replay(SAMPLE, "--budget", 8000, "--config", config, "--json")
+def test_the_sample_session_is_real_work_for_a_window(replay):
+    _, out, _ = replay(SAMPLE, "--budget", 8000, "--json")
     figures = json.loads(out)["configurations"][0]
     assert figures["steps"] > 50
     assert figures["pressed"] > 0.8 * figures["steps"]

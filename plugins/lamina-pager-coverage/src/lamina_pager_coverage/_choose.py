@@ -17,6 +17,8 @@ LINE, WIDE, PAGE = 0, 1, 2
 """An element alone; a clause with the clauses beside it; a page whole."""
 STUB = 14
 """Tokens of a digest's first line and frame, about."""
+GAP = 2
+"""Tokens of the mark where something is left out between two excerpts of a page."""
 _PAGE_GAP = 8
 """A page that stands whole ends a digest and begins another."""
 
@@ -124,6 +126,10 @@ class Chooser:
                 continue
             else:
                 self._take(kind, x, gain, cost)
+                for y in (x - 1, x + 1):  # cheaper now: it needs no mark of a gap
+                    if y in self._scene.candidates and y not in self.choice.elements:
+                        gained, needs = self._rate(LINE, y)
+                        heapq.heappush(heap, (-gained / needs, LINE, y))
             left -= cost
         return self.choice
 
@@ -135,6 +141,12 @@ class Chooser:
             for y in (x - 1, x + 1)
             if 0 <= y < len(elements) and elements[y].text_number == e.text_number and elements[y].line == e.line
         ]
+
+    def _adjacent(self, x: int) -> int:
+        """How many of the lines beside it are taken: next to one it needs no new gap, between two it closes one."""
+        elements, chosen = self._scene.elements, self.choice.elements
+        number = elements[x].text_number
+        return sum(y in chosen and elements[y].text_number == number for y in (x - 1, x + 1))
 
     def _members(self, kind: int, x: int) -> list[int]:
         elements, chosen = self._scene.elements, self.choice.elements
@@ -163,8 +175,8 @@ class Chooser:
         page = scene.elements[x].page
         if page in choice.pages:
             return 0.0, 1
-        label = 0 if page in self._opened else scene.label_tokens[page]
-        cost = sum(scene.elements[y].tokens for y in self._members(kind, x)) + label
+        frame = GAP * (1 - self._adjacent(x)) if page in self._opened else scene.label_tokens[page]
+        cost = sum(scene.elements[y].tokens for y in self._members(kind, x)) + frame
         share = self._extra if self._complete(kind, x) else 0.0
         return self._gain(scene.candidates[x], share), max(cost, 1)
 

@@ -23,12 +23,15 @@ from lamina.protocols import (
 )
 from lamina_pager_coverage._choose import STUB, Choice, Chooser, Scene, Shown
 from lamina_pager_coverage._evidence import Evidence, texts_of, worth
+from lamina_pager_coverage._excerpts import excerpts_of
 from lamina_pager_coverage._settings import CoverageSettings
 from lamina_pager_coverage._talk_plan import Talk
 from lamina_pager_coverage._text import identifiers
 
 TALK = 0.1
 """A session with a smaller share of tokens in calls and results is talk, and covered by words and sentences."""
+REFERENCE = CoverageSettings().costs()[1]
+"""What a new token costs at the prices for which ``price`` is stated."""
 LARGE = 48
 """Tokens from which on a lossless shorter form is worth asking for when a page enters."""
 SESSIONS = 64
@@ -210,7 +213,7 @@ class CoveragePager:
             plan = Plan(tuple(session.talk.entries(request, frame.must, frame.form, self._settings, first_time)))
         else:
             self._cut_tail(frame)
-            session.items = self._front(frame) if frame.start else []
+            session.items = await self._front(frame) if frame.start else []
             plan = Plan(tuple(self._entries(frame)))
         if fits(request, plan):
             return plan
@@ -247,13 +250,16 @@ class CoveragePager:
             g, used, solid = g - 1, used + tokens, solid + text
         frame.start, frame.used, frame.solid = g, used, solid
 
-    def _front(self, frame: _Frame) -> list[Item]:
+    async def _front(self, frame: _Frame) -> list[Item]:
         """What stands before the tail: some first items of the last compaction, if keeping them pays, and new ones."""
         settings, room = self._settings, frame.room - frame.used
         wanted = min(settings.front_share * frame.room, room - settings.growth_share * frame.room)
         limit = room if frame.fill else max(int(wanted), min(room, 4 * STUB))
         value, candidates = self._value(frame)
-        price = 0.0 if frame.fill else settings.price / frame.request.budget
+        await self._apply_scores(frame, value, candidates)
+        cached, new = settings.costs()
+        price = 0.0 if frame.fill else settings.price / frame.request.budget * new / REFERENCE
+        spared = max(0.0, 1 - cached / new) if new else 0.0
         lines, whole = self._worthwhile(frame, value, candidates, price)
         best_net, best = float("-inf"), None
         for kept in self._options(frame, limit, len(lines)):
@@ -265,7 +271,7 @@ class CoveragePager:
             if found is None:
                 continue
             items, gain, tokens = found
-            net = shown.gain + gain - price * (tokens + shown.tokens * (1 - settings.discount))
+            net = shown.gain + gain - price * (tokens + shown.tokens * (1 - spared))
             if net > best_net:
                 best_net, best = net, [*kept, *items]
         return best if best is not None else self._render(frame, 0, Choice())
@@ -310,6 +316,23 @@ class CoveragePager:
                     if times:
                         value[name] = min(1.0, value[name] * (1 + times))
         return value, candidates
+
+    async def _apply_scores(
+        self, frame: _Frame, value: dict[str, float], candidates: Mapping[int, Sequence[str]]
+    ) -> None:
+        """Let the scorer's opinion of the pages that mention a name change its worth; the best of them counts."""
+        elements, share = frame.session.evidence.elements, self._settings.score_share
+        if not share or not candidates:
+            return
+        at = sorted({elements[x].page for x in candidates})
+        scores = dict(zip(at, await frame.request.score([frame.request.pages[i] for i in at]), strict=True))
+        best: dict[str, float] = {}
+        for x, names in candidates.items():
+            score = scores[elements[x].page]
+            for name in names:
+                best[name] = max(best.get(name, 0.0), score)
+        for name, score in best.items():
+            value[name] *= 1 + share * (2 * min(1.0, score) - 1)
 
     def _resident(self, frame: _Frame) -> set[str]:
         """Names that stand in the tail or in pages that must stand."""
@@ -443,29 +466,11 @@ class CoveragePager:
 
     def _digest(self, frame: _Frame, first: int, end: int, run: list[int]) -> Item:
         pages = frame.request.pages
-        excerpts = tuple(self._excerpts(frame.session.evidence, run))
+        excerpts = tuple(excerpts_of(frame.session.evidence, run))
         if not excerpts:
             return Item(first, end, [], None, frame.request.stub_tokens, 0)
         tokens = frame.request.digest_tokens(pages[first].id, pages[end - 1].id, excerpts)
         return Item(first, end, run, None, tokens, 0, excerpts)
-
-    def _excerpts(self, evidence: Evidence, run: Sequence[int]) -> Iterable[Excerpt]:
-        """One excerpt for each page: its chosen lines, a mark where something was left out between them."""
-        lines: list[str] = []
-        before = None
-        for number, x in enumerate(run):
-            e = evidence.elements[x]
-            if before is not None and (before.text_number, before.line) == (e.text_number, e.line):
-                lines[-1] += e.text if before.clause + 1 == e.clause else " … " + e.text
-            else:
-                if before is not None and (before.text_number, before.line + 1) != (e.text_number, e.line):
-                    lines.append("…")
-                lines.append(e.text)
-            before = e
-            page = evidence.pages[e.page]
-            if page is not None and (number + 1 == len(run) or evidence.elements[run[number + 1]].page != e.page):
-                yield Excerpt(page.id, "\n".join(lines), evidence.labels[e.page], block=True)
-                lines, before = [], None
 
     def _entries(self, frame: _Frame) -> Iterable[Entry]:
         pages = frame.request.pages

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from attrs import field, frozen, validators
 
+CACHES = {"anthropic": (0.1, 1.25), "openai": (0.1, 1.0), "none": (1.0, 1.0)}
+"""What a token of the input costs that was read from the cache, and one that was not, relative to a plain one.
+
+Sources: Anthropic's pricing of prompt caching (reads 0.1, five-minute writes 1.25); OpenAI's prices of cached input for
+the GPT-5 family (0.1; 0.25 for GPT-4.1 and 0.5 for GPT-4o: set ``cache_read``), where writing costs nothing extra.
+"""
+
 
 def _share(default: float) -> float:
     return field(default=default, validator=[validators.ge(0), validators.le(1)])
@@ -19,14 +26,23 @@ class CoverageSettings:
     """The page before the newest stays whole too if both are within this share."""
     front_share: float = _share(0.6)
     """Largest share for what stands of older pages: whole ones, digests and stubs."""
-    loose_ratio: float = field(default=1.4, validator=validators.ge(0))
+    loose_ratio: float = field(default=1.25, validator=validators.ge(0))
     """Tokens of excerpts per token of whole pages, at most: excerpts never dominate a window."""
     growth_share: float = _share(0.15)
     """Room left free by a compaction, as far as the newest page lets it; sets how rarely compactions come."""
     price: float = field(default=11.0, validator=validators.ge(0))
-    """What a window full of tokens is worth, in names used again: what gains less per token stays out."""
-    discount: float = _share(0.5)
-    """Share of its price that a piece is spared which stays as it is, because its prefix stays cached."""
+    """What a window full of new tokens is worth at Anthropic's prices, in names used again: what gains less per token
+    stays out. At other prices it is in proportion."""
+    score_share: float = _share(0.3)
+    """How far the configured scorer's opinion of a page changes the worth of its names: from 1 - this to 1 + this."""
+    cache: str = field(default="anthropic", validator=validators.in_(tuple(CACHES)))
+    """Whose prices of cached input count; see ``CACHES``."""
+    cache_read: float | None = field(default=None, validator=validators.optional(validators.ge(0)))
+    """What a cached token costs, relative to a plain one, where ``cache`` does not say it."""
+    cache_write: float | None = field(default=None, validator=validators.optional(validators.ge(0)))
+    """What a token costs that is not cached yet, likewise."""
+    turns: int = field(default=10, validator=validators.gt(0))
+    """Windows that are sent between two compactions, about: so often a token is paid for."""
     entry_share: float = _share(0.8)
     """A larger page enters the window shortened to this share of the budget; the log keeps it whole."""
     lossless_share: float = _share(0.95)
@@ -49,3 +65,10 @@ class CoverageSettings:
     """In a session of talk, at least so many of the newest tokens are covered, and at most twice as many."""
     talk_growth_share: float = _share(0.4)
     """In a session of talk, room left free by a compaction, unless it is the first window asked for."""
+
+    def costs(self) -> tuple[float, float]:
+        """What a token costs until the next compaction: one that stays cached, and one that is new; in plain tokens."""
+        read, write = CACHES[self.cache]
+        read = read if self.cache_read is None else self.cache_read
+        write = write if self.cache_write is None else self.cache_write
+        return self.turns * read, write + (self.turns - 1) * read

@@ -10,7 +10,7 @@ STANDARD: dict[str, Any] = {
     "window": {
         "pager": "coverage",
         "counter": "tiktoken",
-        "scorer": "recency",
+        "scorer": "liveness",
         "compressors": ["structural", "truncate"],
         "format": "openai",
     },
