@@ -7,12 +7,13 @@ only, and a compaction costs what its pager looks at.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from attrs import evolve, frozen
 
 from lamina._counting import CheckedCounter
-from lamina._pages import Pages, Prefix
+from lamina._pages import Lazily, Pages, Prefix
 from lamina._records import Admitted, Compacted
 from lamina.errors import BudgetError, ContractError, LaminaError, PluginError
 from lamina.gate import Gate
@@ -40,6 +41,10 @@ Save = Callable[[Compacted | Admitted, int], Awaitable[bool]]
 """Writes a record to the log; false where the epoch passed meanwhile, and the plan is void."""
 
 NEW = "new since the last compaction"
+
+
+ADMITTED = 8
+"""Budgets' worth of the newest pages that are asked about one by one when they come all at once."""
 
 
 @frozen
@@ -159,15 +164,28 @@ class Engine:
 
     async def _grow(self, budget: int, query: str | None) -> None:
         large = self._guard(lambda: self._parts.pager[1].large(budget))
+        first = self._first_to_admit(budget)
         while self.covered < len(self.pages.all):
             page = self.pages.all[self.covered]
             slot = None
-            if isinstance(large, int) and page.tokens > large and not page.pinned and page.role != "system":
+            asked = self.covered >= first and isinstance(large, int) and page.tokens > large
+            if asked and not page.pinned and page.role != "system":
                 at, epoch = self.covered, self.epoch
                 slot = await self._admit(page, budget, query)
                 if self.epoch != epoch or self.pages.all[at] is not page:
                     continue  # the session changed meanwhile: look again
             self._append(slot or self.gate.verbatim(page, NEW))
+
+    def _first_to_admit(self, budget: int) -> int:
+        """The position from which on pages are shown to the pager as they enter.
+
+        Of a session that comes all at once, what lies many budgets back goes out at the compaction that follows.
+        """
+        at, tokens = len(self.pages.all), 0
+        while at > self.covered and tokens <= ADMITTED * budget:
+            at -= 1
+            tokens += self.pages.all[at].tokens
+        return at
 
     async def _admit(self, page: Page, budget: int, query: str | None) -> Slot | None:
         name, pager = self._parts.pager
@@ -337,10 +355,10 @@ class Engine:
         if not pages:
             return ()
         by_id = {page.id: page for page in pages}
-        resident = [slot.page for slot in self.slots if slot.page is not None and slot.page.id not in by_id]
         request = CompressRequest(
-            pages=pages, resident=resident, targets=targets, count=self._parts.count, session=self._session
-        )
+            pages=pages, resident=Lazily(partial(self._resident_beside, frozenset(by_id), len(self.slots))), targets=targets, count=self._parts.count,
+            session=self._session,
+        )  # fmt: skip
         out: list[Shortened] = []
         for name, compressor in self._parts.compressors:
             try:
@@ -354,6 +372,9 @@ class Engine:
                     self.gate.known[id(sound)] = sound
                     out.append(sound)
         return out
+
+    def _resident_beside(self, asked: frozenset[int], n: int) -> list[Page]:
+        return [slot.page for slot in self.slots[:n] if slot.page is not None and slot.page.id not in asked]
 
     def _sound(self, name: str, pages: dict[int, Page], offer: Any) -> Shortened | None:
         if not isinstance(offer, Shortened) or offer.page not in pages:

@@ -91,6 +91,33 @@ class Prefix(Sequence[Page]):
             yield self._pages[i]
 
 
+class Lazily(Sequence[Page]):
+    """Pages that are listed when they are first looked at, which most strategies never do."""
+
+    def __init__(self, listed: Callable[[], list[Page]]) -> None:
+        self._listed = listed
+        self._pages: list[Page] | None = None
+
+    @property
+    def _all(self) -> list[Page]:
+        if self._pages is None:
+            self._pages = self._listed()
+        return self._pages
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    @overload
+    def __getitem__(self, index: int) -> Page: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Page]: ...
+    def __getitem__(self, index: int | slice) -> Page | Sequence[Page]:
+        return self._all[index]
+
+    def __iter__(self) -> Iterator[Page]:
+        return iter(self._all)
+
+
 @define
 class _Draft:
     """A page in the making: what arrived for it."""

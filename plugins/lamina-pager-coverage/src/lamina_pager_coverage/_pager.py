@@ -34,6 +34,8 @@ REFERENCE = CoverageSettings().costs()[1]
 """What a new token costs at the prices for which ``price`` is stated."""
 LARGE = 48
 """Tokens from which on a lossless shorter form is worth asking for when a page enters."""
+PROSE = 400
+"""Tokens up to which a message without calls and results is left as it is."""
 SESSIONS = 64
 """Sessions whose evidence is held at once; of others it is gathered anew at their next compaction."""
 
@@ -90,31 +92,42 @@ class _Session:
         """Pages of the last plan."""
         self.tokens = self.tool_tokens = 0
         """Of the pages looked at, and of those with calls."""
+        self._looked = 0
+        self._newest: list[Page] = []
 
-    def follow(self, pages: Sequence[Page], forms: Mapping[int, Shortened], statement: float, reach: int) -> None:
+    @property
+    def is_talk(self) -> bool:
+        """Whether hardly anything was said in calls and results."""
+        return self.tool_tokens < TALK * self.tokens
+
+    def follow(self, pages: Sequence[Page], forms: Mapping[int, Shortened], settings: CoverageSettings) -> None:
         """Take in what is new; begin anew where the session went back or a known page changed."""
-        known = self.evidence.pages
-        newest = range(max(0, len(known) - 3), len(known))
-        if len(known) > len(pages) or any(_differ(known[i], pages[i]) for i in newest):
-            self.evidence, self.talk, self.items = Evidence(statement), Talk(), []
-            self.tokens = self.tool_tokens = 0
+        known = pages[max(0, self._looked - len(self._newest)) : self._looked]
+        if self._looked > len(pages) or any(map(_differ, self._newest, known)):
+            self.evidence, self.talk, self.items = Evidence(settings.statement), Talk(), []
+            self.tokens = self.tool_tokens = self._looked = 0
+        for at in range(self._looked, len(pages)):
+            page = pages[at]
+            self.tokens += page.tokens
+            if len(page.messages) > 1:
+                self.tool_tokens += page.tokens
+        self._looked, self._newest = len(pages), list(pages[max(0, len(pages) - 3) :])
         self.forms.update(forms)
-        done = len(self.evidence.pages)
-        first = len(pages)
+        if not self.is_talk:
+            self._gather(pages, settings.reach_tokens)
+
+    def _gather(self, pages: Sequence[Page], reach: int) -> None:
+        done, first = len(self.evidence.pages), len(pages)
         while first > done and reach > 0:
             first -= 1
             reach -= pages[first].tokens
         self.evidence.skip(first - done)
         for at in range(first, len(pages)):
-            page = pages[at]
-            self.evidence.add(page, self.forms.get(page.id))
-            self.tokens += page.tokens
-            if len(page.messages) > 1:
-                self.tool_tokens += page.tokens
+            self.evidence.add(pages[at], self.forms.get(pages[at].id))
 
 
-def _differ(known: Page | None, page: Page) -> bool:
-    return known is not None and known.messages is not page.messages
+def _differ(known: Page, page: Page) -> bool:
+    return known.messages is not page.messages
 
 
 @dataclass(slots=True)
@@ -187,6 +200,8 @@ class CoveragePager:
         """A lossless form that saves a twentieth or more; of a page too large for the budget, the most that fits."""
         page = request.page
         limit = max(1, int(self._settings.entry_share * request.budget))
+        if page.tokens <= min(limit, PROSE) and len(page.messages) == 1 and not page.messages[0].calls:
+            return None  # a person's or a model's own words: hardly ever data that has a shorter form
         offers = await request.offer([page], [limit])
         lossless = min((o for o in offers if o.lossless), key=lambda o: o.tokens, default=None)
         if lossless is not None and lossless.tokens <= min(limit, self._settings.lossless_share * page.tokens):
@@ -207,9 +222,9 @@ class CoveragePager:
         session.planned = len(request.pages)
         if not request.pages:
             return Plan(())
-        session.follow(request.pages, standing, self._settings.statement, self._settings.reach_tokens)
+        session.follow(request.pages, standing, self._settings)
         frame = await self._frame(request, session, first_time)
-        if session.tool_tokens < TALK * session.tokens:
+        if session.is_talk:
             plan = Plan(tuple(session.talk.entries(request, frame.must, frame.form, self._settings, first_time)))
         else:
             self._cut_tail(frame)
@@ -278,6 +293,8 @@ class CoveragePager:
 
     def _options(self, frame: _Frame, limit: int, lines: int) -> Iterable[list[Item]]:
         """Beginnings of what stands now that could stay as they are: keeping them keeps the cached prefix."""
+        if frame.fill:
+            return [[]]  # nothing was sent before, so nothing is cached
         standing = [item for item in frame.session.items if item.end <= frame.start]
         sizes, tokens = [0], sum(item.tokens for item in standing)
         for at in range(standing[-1].end if standing else 0, frame.start):
