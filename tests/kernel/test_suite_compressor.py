@@ -3,7 +3,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from lamina.testing import CompressorSuite, failing
-from lamina.testing.fakes.compressor import BROKEN, SoundCompressor
+from lamina.testing.fakes.compressor import BROKEN, Service, SoundCompressor
 
 
 def opener(fake):
@@ -14,8 +14,9 @@ def opener(fake):
     return open_fake
 
 
-def test_a_sound_compressor_passes_its_suite():
-    assert failing(CompressorSuite, open_compressor=opener(SoundCompressor)) == set()
+@pytest.mark.parametrize("fake", [SoundCompressor, Service])
+def test_a_sound_compressor_passes_its_suite(fake):
+    assert failing(CompressorSuite, open_compressor=opener(fake)) == set()
 
 
 @pytest.mark.parametrize("fake", BROKEN)

@@ -387,7 +387,8 @@ class Engine:
         if wrong:
             self._complain(name, ContractError(name, f"made an offer that {wrong}"))
             return None
-        return evolve(offer, compressor=name, tokens=self.gate.tokens(page, offer))
+        by = f"{name}/{offer.compressor}" if isinstance(offer.compressor, str) and offer.compressor else name
+        return evolve(offer, compressor=by, tokens=self.gate.tokens(page, offer))
 
     async def _score(
         self, pages: Sequence[Page], log: Sequence[Page], query: str | None, now: float

@@ -231,7 +231,8 @@ class Shortened:
     Texts and results' texts take any text; a call's arguments take JSON text of an object; a reasoning block
     takes only ``None``, which removes it (``None`` is for nothing else)."""
     compressor: str = ""
-    """Who made it; the kernel fills it in."""
+    """Who made it. The kernel fills in the configured compressor's name; one that asks others may say which of them
+    it was, and the kernel puts its name before that (``chain/truncate``)."""
     lossless: bool = False
     """Whether the original can be computed from it."""
     covers: float = 0.0
@@ -257,15 +258,26 @@ class CompressRequest:
 
 @runtime_checkable
 class Compressor(Protocol):
-    """Offers renditions; it does not choose."""
+    """Offers renditions; it does not choose.
+
+    An optional attribute ``deterministic: bool`` says whether the same pages have the same offers in every process,
+    with no network; :func:`is_deterministic` reads it. One that asks a service sets it to false. It may then have
+    nothing to say while the service is away, and other words in another process; in one opening, offers that were
+    made for a page stay the same.
+    """
 
     async def compress(self, request: CompressRequest) -> Sequence[Shortened]:
-        """Offers for some of the pages, any number for each, in any order; deterministic.
+        """Offers for some of the pages, any number for each, in any order; deterministic unless it says otherwise.
 
         A page's offer is smaller than the page by the session's counter, and every text says where something
         was left out and how to get it (the page's id).
         """
         ...
+
+
+def is_deterministic(compressor: Compressor) -> bool:
+    """Whether the compressor always has the same offers for the same pages; one that does not say so has."""
+    return bool(getattr(compressor, "deterministic", True))
 
 
 # ----------------------------------------------------------------------------------------------- the window

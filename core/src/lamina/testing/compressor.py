@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 
 from lamina.model import Page, ToolCall
-from lamina.protocols import Compressor, CompressRequest, Shortened
+from lamina.protocols import Compressor, CompressRequest, Shortened, is_deterministic
 from lamina.testing.pages import count_words, message_tokens, page, shorten, tool_page
 from lamina.testing.pages import pages as make_pages
 from lamina.testing.suite import Suite
@@ -101,8 +101,29 @@ class CompressorSuite(Suite):
                 assert self.tokens(pages[offer.page], offer, count) < pages[offer.page].tokens
 
     def test_the_same_pages_always_have_the_same_offers(self, open_compressor: OpenCompressor) -> None:
-        first, second = (self.offers(open_compressor, make_pages()) for _ in range(2))
+        """In one opening; and in any, unless the compressor says that it is not deterministic."""
+
+        async def ask() -> tuple[list[Shortened], list[Shortened], bool]:
+            async with open_compressor() as part:
+                made = []
+                for pages in (make_pages(), make_pages()):
+                    request = CompressRequest(
+                        pages=pages, resident=[], targets=_TARGETS, count=count_words, session="s"
+                    )
+                    made.append(list(await part.compress(request)))
+                return made[0], made[1], is_deterministic(part)
+
+        first, second, deterministic = asyncio.run(ask())
         assert first == second
+        if deterministic:
+            assert self.offers(open_compressor, make_pages()) == first
+
+    def test_it_says_clearly_whether_it_is_deterministic(self, open_compressor: OpenCompressor) -> None:
+        async def check() -> None:
+            async with open_compressor() as part:
+                assert getattr(part, "deterministic", True) in (True, False)
+
+        asyncio.run(check())
 
     def test_what_is_left_out_is_said_with_the_pages_id(self, open_compressor: OpenCompressor) -> None:
         pages = {p.id: p for p in make_pages()}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,21 @@ class LoneHost:
     ) -> None:
         self.name, self.namespace, self.clock, self.services = name, namespace, clock, services
         self.random = random.Random(0)
-        self.logger: Any = logging.getLogger(f"lamina.testing.{name}")
+        self.logged: list[dict[str, Any]] = []
+        """What the part logged: the facts of each event, its level as ``log_level`` and its text as ``event``."""
         self._home, self._parts = home, dict(parts or {})
+
+    @cached_property
+    def logger(self) -> Any:
+        """A structlog logger that keeps its events in :attr:`logged` and prints none."""
+        import structlog
+
+        def keep(_: Any, method: str, event: MutableMapping[str, Any]) -> Any:
+            self.logged.append({**event, "log_level": method})
+            raise structlog.DropEvent
+
+        wrapper = structlog.make_filtering_bound_logger(0)
+        return structlog.wrap_logger(None, processors=[keep], wrapper_class=wrapper, part=self.name)
 
     def path(self, given: str | Path) -> Path:
         """The path, in the home folder unless absolute; its parent exists afterwards."""

@@ -1,4 +1,4 @@
-"""Compressors: a sound one, and one for each thing that a compressor can do wrong."""
+"""Compressors: sound ones, and one for each thing that a compressor can do wrong."""
 
 from __future__ import annotations
 
@@ -195,6 +195,33 @@ class Drifts(SoundCompressor):
         return [evolve(offer, covers=offer.covers / part) for offer in await super().compress(request)]
 
 
+class Service(SoundCompressor):
+    """Sound, and other in each opening, which it says."""
+
+    deterministic = False
+    openings = itertools.count(2)
+
+    def __init__(self) -> None:
+        self.part = next(self.openings)
+
+    async def compress(self, request: CompressRequest) -> Sequence[Shortened]:
+        """The same in one opening."""
+        return [evolve(offer, covers=offer.covers / self.part) for offer in await super().compress(request)]
+
+
+class Wavers(Drifts):
+    """Says that it is not deterministic, and has other offers for a page at each request."""
+
+    deterministic = False
+
+
+class Hesitates(SoundCompressor):
+    """Does not know whether it is deterministic."""
+
+    fails = frozenset({"test_it_says_clearly_whether_it_is_deterministic"})
+    deterministic = "mostly"
+
+
 class Mute(SoundCompressor):
     """Does not say whence the rest can be had."""
 
@@ -298,6 +325,8 @@ BROKEN: tuple[type, ...] = (
     Stubborn,
     Empty,
     Drifts,
+    Wavers,
+    Hesitates,
     Mute,
     CutsCharacters,
     Halves,
