@@ -138,3 +138,18 @@ def test_windows_get_their_name_when_all_are_there(tmp_path):
 def test_windows_can_go_to_a_device():
     with _command._emitting(os.devnull) as emit:
         emit("s", 3, [])
+
+
+def test_a_report_that_cannot_be_written_is_found_out_before_the_replay(tmp_path):
+    args = parse("f", "--budget", "8000", "--html", str(tmp_path / "absent" / "report.html"))
+    with pytest.raises(FileNotFoundError, match="absent"):
+        _command.run(args)
+
+
+def test_a_replay_that_fails_leaves_the_report_before_it(tmp_path):
+    out = tmp_path / "report.html"
+    out.write_text("the one before")
+    with pytest.raises(KeyError), _command._reporting(str(out)):
+        raise KeyError
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert out.read_text() == "the one before"

@@ -62,6 +62,22 @@ def test_a_needed_atom_that_stands_in_the_window_is_kept():
     assert (figures.needed, figures.kept, figures.shown) == (1, 1, 1)
 
 
+def test_who_watches_is_told_what_each_window_came_to():
+    messages = [*past(), user("and port_8417 with host_2?"), says("host_2, port_8417, tracker.py")]
+    windows = {1: messages[:1], 3: [messages[2]], 5: [messages[0], messages[2]]}
+    told = []
+    measure = Measure("s", messages, 40, Texts(words), told.append)
+    for index, window in windows.items():
+        measure.step(index, window)
+    assert [one.index for one in told] == [1, 3, 5]
+    assert [one.lost for one in told] == [(), (("port_8417", 0),), ()]
+    assert [one.counts.get("pressed", 0) for one in told] == [0, 1, 1]
+    assert [one.cached for one in told] == [0, 0, 0]
+    for name, count in measure.figures.counts().items():
+        assert sum(one.counts.get(name, 0) for one in told) == count
+    assert measure.figures == measured(messages, windows)
+
+
 def test_a_needed_atom_that_does_not_stand_in_the_window_is_lost():
     messages = past()
     figures = measured(messages, {3: [messages[2]]})

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from lamina.errors import LaminaError
 from lamina_command_replay._recording import Recording, read
@@ -30,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--config", action="append", metavar="FILE", help="a lamina.toml; given several times, they are compared")
     add("--session", action="append", metavar="ID", help="only this session, or those that fit a pattern (tau/*)")
     add("--emit", metavar="OUT.jsonl", help="write every window, one line per step, in OpenAI form")
+    add("--html", metavar="OUT.html", help="write a report for a browser: one page with everything in it")
     add("--json", action="store_true", help="write the figures as JSON")
 
 
@@ -54,7 +55,10 @@ def run(args: argparse.Namespace) -> int:
         OSError: A file is not there.
     """
     try:
-        outcomes = asyncio.run(_replayed(args))
+        # Opened first: whether the report can be written shows before the work.
+        with _reporting(args.html) as report:
+            outcomes = asyncio.run(_replayed(args))
+            report(args.budget, outcomes)
     except _WrongUseError as error:
         sys.stderr.write(f"lamina: {error}\n")
         return 2
@@ -76,7 +80,7 @@ async def _replayed(args: argparse.Namespace) -> list[Outcome]:
         _check(recordings, args)
         total = len(opened) * sum(len(recording.messages) for recording in recordings)
         with _emitting(args.emit) as emit, _progress(total) as told:
-            await replay(opened, recordings, args.budget, emit=emit, told=told)
+            await replay(opened, recordings, args.budget, emit=emit, trace=bool(args.html), told=told)
     outcomes = [outcome for outcome, _ in opened]
     if not any(one.figures.steps for one in outcomes):
         raise ReplayError(f"{', '.join(args.files)}: no session has an assistant message after its first message")
@@ -93,20 +97,44 @@ def _check(recordings: Sequence[Recording], args: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _emitting(out: str | None) -> Iterator[Emit | None]:
-    """Collects windows in a file that gets its name when all are there: nobody reads half of it."""
+    """Collects windows in a file that gets its name when all are there."""
     if out is None:
         yield None
         return
+    with _whole(out) as file:
+
+        def emit(session: str, index: int, messages: list[dict[str, Any]]) -> None:
+            file.write(_line({"transcript": session, "step": index, "messages": messages}))
+
+        yield emit
+
+
+@contextlib.contextmanager
+def _reporting(out: str | None) -> Iterator[Callable[[int, Sequence[Outcome]], None]]:
+    """Writes the report to a file, if one is wanted."""
+    if not out:
+        yield lambda budget, outcomes: None
+        return
+    with _whole(out) as file:
+
+        def write(budget: int, outcomes: Sequence[Outcome]) -> None:
+            import lamina
+            from lamina_command_replay._html import as_html
+
+            file.write(as_html(budget, outcomes, lamina.__version__))
+
+        yield write
+
+
+@contextlib.contextmanager
+def _whole(out: str) -> Iterator[TextIO]:
+    """A file that gets its name when all is written: nobody reads half of it."""
     final = Path(out)
     # A pipe or a device cannot be replaced.
     path = final.with_name(f"{final.name}.{os.getpid()}.part") if final.is_file() or not final.exists() else final
     try:
         with path.open("w", encoding="utf-8", newline="\n") as file:
-
-            def emit(session: str, index: int, messages: list[dict[str, Any]]) -> None:
-                file.write(_line({"transcript": session, "step": index, "messages": messages}))
-
-            yield emit
+            yield file
         if path != final:
             path.replace(final)
     finally:

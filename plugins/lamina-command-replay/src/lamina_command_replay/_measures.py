@@ -7,7 +7,9 @@ values that had appeared earlier, less those in the system message or the newest
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from attrs import field, frozen
 
 from lamina_command_replay._figures import Figures
 from lamina_command_replay._texts import ChatMessage, Facts, Texts, last_word, surroundings
@@ -19,6 +21,26 @@ WITNESSES = 3
 """So many of an atom's last occurrences are asked for its surroundings."""
 
 
+@frozen
+class Measured:
+    """What one window came to."""
+
+    index: int
+    """Of the assistant message that it stands before."""
+    tokens: int
+    """Of the window, as the bill counts them."""
+    cached: int
+    """Those of them in a prefix that the window before had too."""
+    history: int
+    """Tokens of the full history."""
+    history_cached: int
+    """Those of them that the step before had too."""
+    counts: Mapping[str, int] = field(hash=False)
+    """What the step adds to :class:`Figures`, by the names there."""
+    lost: tuple[tuple[str, int], ...]
+    """Needed atoms that do not stand in the window, sorted; each with the index of the message that last said it."""
+
+
 class Measure:
     """Measures the windows of one session, step by step, in order.
 
@@ -27,10 +49,20 @@ class Measure:
         messages: The whole recording, in OpenAI chat form; every tool result follows its call.
         budget: Tokens that each window may have.
         texts: Counts and remembers; measures of the same session under other configurations may share it.
+        watch: Told of every window what it came to.
     """
 
-    def __init__(self, session: str, messages: Sequence[ChatMessage], budget: int, texts: Texts) -> None:
+    def __init__(
+        self,
+        session: str,
+        messages: Sequence[ChatMessage],
+        budget: int,
+        texts: Texts,
+        watch: Callable[[Measured], None] | None = None,
+    ) -> None:
         self._session, self._messages, self._budget, self._texts = session, messages, budget, texts
+        self._watch = watch
+        self._lost: list[tuple[str, int]] = []
         self._facts = [texts.facts(message) for message in messages]
         self._originals = Originals(texts.tokens)
         self._results = {
@@ -56,6 +88,8 @@ class Measure:
         Indices must ascend. Costs time in proportion to the window and to what was said since the step before.
         """
         self._read_until(index)
+        self._lost.clear()
+        counts = dict(self._counts)
         facts = [self._texts.facts(message) for message in window]
         tokens = sum(one.tokens for one in facts)
         self._add(steps=1, over=tokens > self._budget, broken=is_broken(window))
@@ -66,6 +100,12 @@ class Measure:
             page = self._newest(index)
             self._add(thin=self._is_thin(view, page, index))
             self._need(view, page, index)
+        if self._watch is not None:
+            added = {name: count - counts.get(name, 0) for name, count in self._counts.items()}
+            # The order of a set of texts changes from one run to the next.
+            lost = tuple(sorted(self._lost))
+            cached = self._cached(window, facts)
+            self._watch(Measured(index, tokens, cached, self._history, self._history_before, added, lost))
         self._history_before = self._history
         self._window_before = window
 
@@ -89,12 +129,17 @@ class Measure:
             first -= 1
         return first
 
-    def _charge(self, window: Sequence[ChatMessage], facts: Sequence[Facts], tokens: int) -> None:
+    def _cached(self, window: Sequence[ChatMessage], facts: Sequence[Facts]) -> int:
+        """Tokens in a prefix that the window before had too."""
         cached = 0
         for before, message, one in zip(self._window_before, window, facts, strict=False):
             if before != message:
                 break
             cached += one.tokens
+        return cached
+
+    def _charge(self, window: Sequence[ChatMessage], facts: Sequence[Facts], tokens: int) -> None:
+        cached = self._cached(window, facts)
         self._add(
             window_cached=cached,
             window_fresh=tokens - cached,
@@ -117,6 +162,8 @@ class Measure:
             shown = kept and any(self._is_shown(view, atom, at) for at in occurrences[-WITNESSES:])
             far = index - occurrences[-1] >= FAR
             self._add(needed=1, kept=kept, shown=shown, far=far, far_lost=far and not kept)
+            if not kept:
+                self._lost.append((atom, occurrences[-1]))
 
     def _is_shown(self, view: _View, atom: str, at: int) -> bool:
         if self._messages[at].get("tool_call_id") in view.whole:

@@ -39,6 +39,8 @@ class Steps:
     before: Mapping[int, int] = field(factory=dict)
     """Index of a recorded message to the index in ``history`` of the assistant message that it begins: the window
     is asked for before it is fed."""
+    pages: Sequence[int] = ()
+    """The id of the page that each of ``history`` belongs to."""
 
 
 def read(context: Context, files: Iterable[str], wanted: Sequence[str] = ()) -> list[Recording]:
@@ -86,6 +88,7 @@ async def steps_of(context: Context, recording: Recording, scratch: str) -> Step
     pages = await session.add(*recording.messages)
     form = await context.format(FORM)
     history: list[dict[str, Any]] = []
+    ids: list[int] = []
     heads: dict[int, int] = {}
     for page in session.pages:
         said = form.render(RenderRequest(messages=page.messages))
@@ -93,8 +96,9 @@ async def steps_of(context: Context, recording: Recording, scratch: str) -> Step
         if history and said and said[0]["role"] == "assistant":
             heads[page.id] = len(history)
         history += said
+        ids += [page.id] * len(said)
     before: dict[int, int] = {}
     for index, page_id in enumerate(pages):
         if page_id in heads:
             before[index] = heads.pop(page_id)
-    return Steps(history, before)
+    return Steps(history, before, ids)

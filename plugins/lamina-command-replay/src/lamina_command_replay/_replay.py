@@ -14,6 +14,7 @@ from lamina_command_replay._figures import Figures, total
 from lamina_command_replay._measures import Measure
 from lamina_command_replay._recording import FORM, Recording, Steps, steps_of
 from lamina_command_replay._texts import Texts
+from lamina_command_replay._trace import Trace
 
 if TYPE_CHECKING:
     from lamina import Context, Session
@@ -44,6 +45,8 @@ class Played:
     """Seconds that each window took, in order."""
     repairs: tuple[str, ...]
     """What the gate had to repair, in order."""
+    trace: Trace | None = None
+    """What stood in each window, where that was asked for."""
 
 
 @define
@@ -111,6 +114,7 @@ async def replay(
     budget: int,
     *,
     emit: Emit | None = None,
+    trace: bool = False,
     told: Callable[[str], None] = lambda session: None,
 ) -> None:
     """Replay every recording through every configuration; the outcomes are filled in.
@@ -120,6 +124,7 @@ async def replay(
         recordings: What to replay.
         budget: Tokens of each window.
         emit: Given every window.
+        trace: Whether to keep what stood in each window.
         told: Told the session's id for every message that was fed to a configuration.
 
     Raises:
@@ -138,16 +143,26 @@ async def replay(
                     call_tokens=info.call_tokens,
                     image_tokens=info.image_tokens,
                 )
-            play = _Play(recording, steps, budget, counted[info.fingerprint], emit)
+            traced = Trace(steps, counted[info.fingerprint]) if trace else None
+            play = _Play(recording, steps, budget, counted[info.fingerprint], emit, traced)
             outcome.played.append(await play.run(await context.session(f"replay of {number}"), told))
 
 
 class _Play:
     """One recording on its way through one session."""
 
-    def __init__(self, recording: Recording, steps: Steps, budget: int, texts: Texts, emit: Emit | None) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        steps: Steps,
+        budget: int,
+        texts: Texts,
+        emit: Emit | None,
+        trace: Trace | None,
+    ) -> None:
         self._recording, self._steps, self._budget, self._emit = recording, steps, budget, emit
-        self._measure = Measure(recording.id, steps.history, budget, texts)
+        self._trace = trace
+        self._measure = Measure(recording.id, steps.history, budget, texts, trace.measured if trace else None)
         self._window_s: list[float] = []
         self._repairs: list[str] = []
 
@@ -160,7 +175,7 @@ class _Play:
             await session.add(message)
             told(recording.id)
         figures = self._measure.figures
-        return Played(recording.id, recording.source, figures, tuple(self._window_s), tuple(self._repairs))
+        return Played(recording.id, recording.source, figures, tuple(self._window_s), tuple(self._repairs), self._trace)
 
     async def _step(self, session: Session, index: int) -> None:
         start = time.perf_counter()
@@ -171,6 +186,8 @@ class _Play:
         self._window_s.append(time.perf_counter() - start)
         self._repairs += window.ledger.repairs
         messages = window.messages(FORM)
+        if self._trace is not None:
+            self._trace.window(window)
         self._measure.step(index, messages)
         if self._emit is not None:
             self._emit(self._recording.id, index, messages)

@@ -37,7 +37,7 @@ def _configuration(outcome: Outcome) -> dict[str, Any]:
     return {
         "configuration": outcome.name,
         "file": outcome.file,
-        **_figures(outcome.figures),
+        **figures_of(outcome.figures),
         "window_ms": _milliseconds(outcome.window_s),
         "repairs": list(outcome.repairs),
         "sessions": [_session(one) for one in outcome.played],
@@ -48,13 +48,13 @@ def _session(one: Played) -> dict[str, Any]:
     return {
         "session": one.session,
         "source": one.source,
-        **_figures(one.figures),
+        **figures_of(one.figures),
         "window_ms": _milliseconds(one.window_s),
         "repairs": list(one.repairs),
     }
 
 
-def _figures(figures: Figures) -> dict[str, Any]:
+def figures_of(figures: Figures) -> dict[str, Any]:
     rates = {name: round(rate, 6) for name, rate in figures.rates().items()}
     counts = figures.counts()
     names = ("over", "broken", "thin", "steps", "pressed", "needed", "far")
