@@ -63,7 +63,12 @@ LANGUAGES = {
             "2026-03-14": "Die Datenbank ziehen wir am 2026-03-14 nachts um, verantwortlich ist Jürgen Weiß.",
             "orders_archive": "Alte Bestellungen liegen in der Tabelle orders_archive, die Haupttabelle darf niemand durchsuchen.",
         },
-        courtesies=("Gut, danke dir!", "Alles klar, machen wir weiter.", "Das klingt gut.", "Gern, einen Moment bitte."),
+        courtesies=(
+            "Gut, danke dir!",
+            "Alles klar, machen wir weiter.",
+            "Das klingt gut.",
+            "Gern, einen Moment bitte.",
+        ),
         line="Eintrag {}: Die Bestandsaufnahme ist fertig, die Mengen stimmen, keine Verpackung ist beschädigt.",
         verdict="Letzter Eintrag: Bei sieben Paketen ließ sich der Strichcode nicht lesen, sie sind von Hand zu erfassen.",
         question="Wer ist für den Umzug der Datenbank verantwortlich?",
