@@ -43,7 +43,7 @@ Save = Callable[[Compacted | Admitted, int], Awaitable[bool]]
 NEW = "new since the last compaction"
 
 
-ADMITTED = 8
+ADMITTED = 4
 """Budgets' worth of the newest pages that are asked about one by one when they come all at once."""
 
 

@@ -34,6 +34,8 @@ REFERENCE = CoverageSettings().costs()[1]
 """What a new token costs at the prices for which ``price`` is stated."""
 LARGE = 48
 """Tokens from which on a lossless shorter form is worth asking for when a page enters."""
+WIDE = 2
+"""Candidates of so many times the room are looked at closely."""
 PROSE = 400
 """Tokens up to which a message without calls and results is left as it is."""
 SESSIONS = 64
@@ -100,7 +102,9 @@ class _Session:
         """Whether hardly anything was said in calls and results."""
         return self.tool_tokens < TALK * self.tokens
 
-    def follow(self, pages: Sequence[Page], forms: Mapping[int, Shortened], settings: CoverageSettings) -> None:
+    def follow(
+        self, pages: Sequence[Page], forms: Mapping[int, Shortened], settings: CoverageSettings, budget: int
+    ) -> None:
         """Take in what is new; begin anew where the session went back or a known page changed."""
         known = pages[max(0, self._looked - len(self._newest)) : self._looked]
         if self._looked > len(pages) or any(map(_differ, self._newest, known)):
@@ -114,7 +118,7 @@ class _Session:
         self._looked, self._newest = len(pages), list(pages[max(0, len(pages) - 3) :])
         self.forms.update(forms)
         if not self.is_talk:
-            self._gather(pages, settings.reach_tokens)
+            self._gather(pages, max(settings.reach_tokens, 8 * budget))
 
     def _gather(self, pages: Sequence[Page], reach: int) -> None:
         done, first = len(self.evidence.pages), len(pages)
@@ -124,6 +128,19 @@ class _Session:
         self.evidence.skip(first - done)
         for at in range(first, len(pages)):
             self.evidence.add(pages[at], self.forms.get(pages[at].id))
+
+
+def _best(rated: Sequence[tuple[float, float, int]], price: float, most_tokens: float) -> list[int]:
+    """Of (tokens, gain, which) those whose gain pays their tokens; of more than so many tokens the best per token."""
+    paying = [one for one in rated if one[1] >= price * one[0]]
+    if sum(tokens for tokens, _, _ in paying) > most_tokens:
+        paying.sort(key=lambda one: (-one[1] / max(one[0], 1), one[2]))
+        for at, (tokens, _, _) in enumerate(paying):
+            most_tokens -= tokens
+            if most_tokens < 0:
+                del paying[at + 1 :]
+                break
+    return sorted(which for _, _, which in paying)
 
 
 def _differ(known: Page, page: Page) -> bool:
@@ -222,7 +239,7 @@ class CoveragePager:
         session.planned = len(request.pages)
         if not request.pages:
             return Plan(())
-        session.follow(request.pages, standing, self._settings)
+        session.follow(request.pages, standing, self._settings, request.budget)
         frame = await self._frame(request, session, first_time)
         if session.is_talk:
             plan = Plan(tuple(session.talk.entries(request, frame.must, frame.form, self._settings, first_time)))
@@ -271,11 +288,11 @@ class CoveragePager:
         wanted = min(settings.front_share * frame.room, room - settings.growth_share * frame.room)
         limit = room if frame.fill else max(int(wanted), min(room, 4 * STUB))
         value, candidates = self._value(frame)
-        await self._apply_scores(frame, value, candidates)
         cached, new = settings.costs()
         price = 0.0 if frame.fill else settings.price / frame.request.budget * new / REFERENCE
         spared = max(0.0, 1 - cached / new) if new else 0.0
-        lines, whole = self._worthwhile(frame, value, candidates, price)
+        lines, whole = self._worthwhile(frame, value, candidates, price, WIDE * limit)
+        await self._apply_scores(frame, value, lines, whole)
         best_net, best = float("-inf"), None
         for kept in self._options(frame, limit, len(lines)):
             shown = self._shown(frame, kept, value, candidates)
@@ -335,19 +352,23 @@ class CoveragePager:
         return value, candidates
 
     async def _apply_scores(
-        self, frame: _Frame, value: dict[str, float], candidates: Mapping[int, Sequence[str]]
+        self,
+        frame: _Frame,
+        value: dict[str, float],
+        lines: Mapping[int, Sequence[str]],
+        whole: Mapping[int, Sequence[str]],
     ) -> None:
         """Let the scorer's opinion of the pages that mention a name change its worth; the best of them counts."""
         elements, share = frame.session.evidence.elements, self._settings.score_share
-        if not share or not candidates:
+        mentions = [*((elements[x].page, names) for x, names in lines.items()), *whole.items()]
+        if not share or not mentions:
             return
-        at = sorted({elements[x].page for x in candidates})
+        at = sorted({page for page, _ in mentions})
         scores = dict(zip(at, await frame.request.score([frame.request.pages[i] for i in at]), strict=True))
         best: dict[str, float] = {}
-        for x, names in candidates.items():
-            score = scores[elements[x].page]
+        for page, names in mentions:
             for name in names:
-                best[name] = max(best.get(name, 0.0), score)
+                best[name] = max(best.get(name, 0.0), scores[page])
         for name, score in best.items():
             value[name] *= 1 + share * (2 * min(1.0, score) - 1)
 
@@ -389,24 +410,34 @@ class CoveragePager:
         return out
 
     def _worthwhile(
-        self, frame: _Frame, value: Mapping[str, float], candidates: Mapping[int, Sequence[str]], price: float
+        self,
+        frame: _Frame,
+        value: Mapping[str, float],
+        candidates: Mapping[int, Sequence[str]],
+        price: float,
+        most_tokens: float,
     ) -> tuple[dict[int, Sequence[str]], dict[int, tuple[str, ...]]]:
-        """Lines and pages that could be worth their price: gains only fall while choosing, so the rest never will be."""
+        """Lines and pages that could be worth their price: gains only fall while choosing, so the rest never will be.
+
+        Of more than ``most_tokens`` of either, those that are worth the most per token.
+        """
         elements = frame.session.evidence.elements
         by_page: dict[int, dict[str, None]] = {}
         for x, names in candidates.items():
             by_page.setdefault(elements[x].page, {}).update(dict.fromkeys(names))
-        most = 1 + self._settings.surroundings
-
-        def pays(names: Iterable[str], tokens: float) -> bool:
-            return most * sum(value[name] for name in names) >= price * tokens
-
-        near = [x for x, names in candidates.items() if pays(names, elements[x].tokens / 2)]
+        most = (1 + self._settings.surroundings) * (1 + self._settings.score_share)
+        rated = [(elements[x].tokens, most * sum(value[name] for name in names), x) for x, names in candidates.items()]
+        near = _best([(tokens / 2, gain, x) for tokens, gain, x in rated], price, most_tokens)
         guessed = [x for x in near if not elements[x].exact]
         for x, tokens in zip(guessed, frame.request.count([elements[x].text for x in guessed]), strict=True):
             elements[x].tokens, elements[x].exact = tokens + 1, True
-        lines = {x: candidates[x] for x in near if pays(candidates[x], elements[x].tokens)}
-        whole = {at: tuple(names) for at, names in by_page.items() if pays(names, frame.page_tokens(at)[0])}
+        gains = {x: gain for _, gain, x in rated}
+        lines = {x: candidates[x] for x in near if gains[x] >= price * elements[x].tokens}
+        pages = [
+            (float(frame.page_tokens(at)[0]), most * sum(value[name] for name in names), at)
+            for at, names in by_page.items()
+        ]
+        whole = {at: tuple(by_page[at]) for at in _best(pages, price, most_tokens)}
         return lines, whole
 
     def _scene(
