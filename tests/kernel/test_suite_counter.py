@@ -1,11 +1,12 @@
 import pytest
 
 from lamina.testing import CounterSuite, failing
-from lamina.testing.fakes.counter import BROKEN, SoundCounter, oracle
+from lamina.testing.fakes.counter import BROKEN, SoundCounter, SoundRequestCounter, oracle
 
 
-def test_a_sound_counter_passes_its_suite():
-    assert failing(CounterSuite, counter=SoundCounter(), oracle=oracle) == set()
+@pytest.mark.parametrize("counter", [SoundCounter, SoundRequestCounter])
+def test_a_sound_counter_passes_its_suite(counter):
+    assert failing(CounterSuite, counter=counter(), oracle=oracle) == set()
 
 
 @pytest.mark.parametrize("fake", BROKEN)

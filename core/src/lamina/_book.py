@@ -137,9 +137,8 @@ class Book:
         match record:
             case Said() as said:
                 counts: Sequence[int] = said.counts
-                info = self._parts.count.info
-                if said.counter != info.fingerprint:
-                    counts = part_counts(said.message.parts, self._parts.count, info)
+                if said.counter != self._parts.count.info.fingerprint:
+                    counts = part_counts(said.message.parts, self._parts.count)
                 ids, changed = engine.pages.add(said.message, counts, said.pages)
                 self._note(seq, owner, said, ids, changed)
             case Sourced(digest=digest):
@@ -257,7 +256,7 @@ class Book:
         """
         _check(message)
         engine, count = self.engine, self._parts.count
-        counts = part_counts(message.parts, count, count.info)
+        counts = part_counts(message.parts, count)
         ids, changed = engine.pages.add(message, counts)
         said = Said(message, tuple(ids), counts, count.info.fingerprint, source, digest)
         self._note(seq, self.id, said, ids, changed)

@@ -19,6 +19,7 @@ from typing import overload
 
 from attrs import define, field
 
+from lamina._counting import CheckedCounter
 from lamina.errors import FormatError
 from lamina.model import Image, Message, Opaque, Page, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.protocols import CounterInfo
@@ -43,19 +44,19 @@ def countable(part: Part) -> tuple[str, ...]:
             return ()
 
 
-def part_counts(parts: Sequence[Part], count: Count, info: CounterInfo) -> tuple[int, ...]:
-    """Tokens of each part: its texts, the frame of a call, a flat price for images."""
+def part_counts(parts: Sequence[Part], count: CheckedCounter) -> tuple[int, ...]:
+    """Tokens of each part: its texts, the frame of a call, its images."""
     texts = [countable(part) for part in parts]
     flat = iter(count([t for ts in texts for t in ts]))
     out = []
     for part, ts in zip(parts, texts, strict=True):
         tokens = sum(next(flat) for _ in ts)
         if isinstance(part, ToolCall):
-            tokens += info.call_tokens
+            tokens += count.info.call_tokens
         elif isinstance(part, Image):
-            tokens += info.image_tokens
-        elif isinstance(part, ToolResult):
-            tokens += info.image_tokens * len(part.images)
+            tokens += count.images((part,))[0]
+        elif isinstance(part, ToolResult) and part.images:
+            tokens += sum(count.images(part.images))
         out.append(tokens)
     return tuple(out)
 

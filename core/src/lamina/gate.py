@@ -73,7 +73,7 @@ class Gate:
             kept = [i for i in range(len(page.messages[at].parts)) if form.texts.get((at, i), "") is not None]
             for part, index in zip(message.parts, kept, strict=True):
                 if (at, index) in new:
-                    counts += part_counts((part,), self._count, self._count.info)
+                    counts += part_counts((part,), self._count)
                 else:
                     counts.append(page.part_tokens[at][index])
             total += message_tokens(message, counts, self._count.info)

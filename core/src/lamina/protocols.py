@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from attrs import field, frozen
 
-from lamina.model import Call, Memory, Message, Page
+from lamina.model import Call, Image, Memory, Message, Page
 
 if TYPE_CHECKING:
     from lamina.host import Host
@@ -163,6 +163,8 @@ class CounterInfo:
     """What an image costs when nothing better is known."""
     origin: str = ""
     """Where its vocabulary was found, for people to read; not part of the fingerprint."""
+    request_tokens: int = 0
+    """What a request costs beside its messages and tools: the frame of the reply, for one."""
 
 
 @frozen
@@ -183,6 +185,37 @@ class Counter(Protocol):
 
         Special-token strings in a text count as ordinary text.
         """
+        ...
+
+
+@frozen
+class ImagesRequest:
+    """Asks for the tokens of images."""
+
+    images: Sequence[Image]
+
+
+@frozen
+class ToolsRequest:
+    """Asks for the tokens of tools that are sent with a request."""
+
+    tools: Sequence[ToolSpec]
+    """At least one."""
+
+
+@runtime_checkable
+class RequestCounter(Counter, Protocol):
+    """A counter that knows what a provider charges for more than texts. The fingerprint covers these counts too.
+
+    For a plain :class:`Counter` an image costs ``info.image_tokens``, and tools cost their JSON text.
+    """
+
+    def images(self, request: ImagesRequest) -> Sequence[int]:
+        """One count per image, in order; never negative, the same for the same image."""
+        ...
+
+    def tools(self, request: ToolsRequest) -> int:
+        """What the tools cost together, with what the provider adds once for having any."""
         ...
 
 

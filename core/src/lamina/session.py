@@ -18,7 +18,7 @@ from lamina._tail import Tail, build_tail
 from lamina.errors import BudgetError, FormatError, SessionStateError, UnknownPageError, UnknownPluginError
 from lamina.model import Hit, Message, Page
 from lamina.plugins import Catalogue
-from lamina.protocols import ExportRequest, Format, Parsed, RenderRequest, Storage
+from lamina.protocols import ExportRequest, Format, Parsed, RenderRequest, Storage, ToolSpec
 from lamina.window import Ledger, Window
 
 __all__ = ["Imported", "Session", "SessionInfo", "Shared"]
@@ -103,7 +103,7 @@ class Session:
 
     @property
     def budget(self) -> int | None:
-        """The budget that the renditions were last chosen for; ``None`` before the first compaction."""
+        """What the renditions were last chosen for (tools not included); ``None`` before the first compaction."""
         return self.book.engine.budget
 
     @property
@@ -223,7 +223,9 @@ class Session:
 
     # ------------------------------------------------------------- windows
 
-    async def window(self, budget: int | None = None, *, query: str | None = None) -> Window:
+    async def window(
+        self, budget: int | None = None, *, query: str | None = None, tools: Sequence[ToolSpec] = ()
+    ) -> Window:
         """The window that fits the budget.
 
         Costs the pages added since the last window; now and then a compaction.
@@ -231,14 +233,21 @@ class Session:
         Args:
             budget: Tokens of the whole window, the tail included; the configured one by default.
             query: What it is wanted for: scorers see it, and memories are recalled for it into the tail.
+            tools: What is sent beside the messages and has to fit the budget too, as the counter counts it. Other
+                tools leave the messages another room, which is a compaction: send the same ones every time.
 
         Raises:
             BudgetError: Not even what must stay fits; nothing was changed.
             ContractError: A plugin broke its contract and ``[window] strict`` is set.
         """
-        budget = self._shared.budget if budget is None else budget
-        if type(budget) is not int or budget <= 0:
-            raise BudgetError(budget, 1, "a window and its messages")
+        whole = self._shared.budget if budget is None else budget
+        if type(whole) is not int or whole <= 0:
+            raise BudgetError(whole, 1, "a window and its messages")
+        count = self._shared.parts.count
+        beside = count.info.request_tokens + count.tools(tools)
+        if whole <= beside:
+            raise BudgetError(whole, beside + 1, f"the {len(tools)} tools that are sent beside the messages")
+        budget = whole - beside
         async with self._windows:
             async with self.book.lock:
                 await self.book.ready()
@@ -247,12 +256,14 @@ class Session:
             try:
                 reserve = self._tail_tokens(budget, query)
                 compacted = await self.book.engine.advance(budget, query, reserve)
+            except BudgetError as error:  # of the messages: say what the whole window would need
+                raise BudgetError(whole, error.needed + beside, error.what) from error
             finally:
                 book.state = before if book.state == "compacting" else book.state
             slots, tokens = tuple(self.book.engine.slots), self.book.engine.tokens
             tail = await self._tail(budget - tokens, budget, query)
         window = Window(
-            session=self.id, budget=budget, tokens=tokens + tail.tokens, format=self._sends(), compacted=compacted,
+            session=self.id, budget=whole, tokens=beside + tokens + tail.tokens, beside=beside, format=self._sends(), compacted=compacted,
             ledger=Ledger(slots, tail.slots, self.book.engine.pages.ids, self.book.engine.pages.sums, self.book.engine.repairs),
             slots=slots, tail=tail.messages, formats=self._shared.formats,
         )  # fmt: skip

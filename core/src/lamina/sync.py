@@ -68,9 +68,9 @@ class SyncSession:
         """Log messages; see :meth:`lamina.Session.add`."""
         return self._loop.run(self._session.add(*messages))
 
-    def window(self, budget: int | None = None, *, query: str | None = None) -> Window:
+    def window(self, budget: int | None = None, *, query: str | None = None, tools: Sequence[ToolSpec] = ()) -> Window:
         """The window that fits the budget; see :meth:`lamina.Session.window`."""
-        return self._loop.run(self._session.window(budget, query=query))
+        return self._loop.run(self._session.window(budget, query=query, tools=tools))
 
     def expand(self, first: int, last: int | None = None) -> list[Page]:
         """Original pages; see :meth:`lamina.Session.expand`."""

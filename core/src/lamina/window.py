@@ -134,6 +134,8 @@ class Window:
     budget: int
     tokens: int
     """Of everything in it, by the configured counter; never more than ``budget``."""
+    beside: int
+    """Tokens of them that are no message: the tools, and what the provider adds to each request."""
     format: str
     """The format in which it is sent unless another is asked for."""
     compacted: bool

@@ -204,6 +204,16 @@ def test_an_image_costs_what_it_is_said_to_cost():
     assert Texts(words, image_tokens=100).facts(message).tokens == 4 + 2 + 100
 
 
+def test_images_are_counted_by_the_counter_where_it_can():
+    message = {
+        "role": "user",
+        "content": [{"type": "image_url", "image_url": {"url": u}} for u in ("short", "a longer")],
+    }
+    texts = Texts(words, count_images=lambda images: [len(image.data) for image in images])
+    assert texts.facts(message).tokens == 4 + len("short") + len("a longer")
+    assert texts.facts({**message, "content": message["content"][:1]}).tokens == 4 + len("short")
+
+
 def test_each_text_is_counted_once():
     counted = []
 

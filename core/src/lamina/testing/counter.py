@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lamina.protocols import Counter, CountRequest
+from lamina.model import Image
+from lamina.protocols import Counter, CountRequest, ImagesRequest, RequestCounter, ToolSpec, ToolsRequest
 from lamina.testing.suite import Suite
 
 OpenCounter = Callable[[], AbstractAsyncContextManager[Counter]]
@@ -32,8 +33,28 @@ _quick = settings(
 )
 
 
+_PIXEL = "R0lGODlhAQABAIAAAAAAAAAAACH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="
+_IMAGES = (
+    Image("image/gif", _PIXEL),
+    Image("url", "https://example.org/picture.png"),
+    Image("url", f"data:image/gif;base64,{_PIXEL}"),
+    Image("image/png", "no base64!"),
+    Image("image/x-unknown", ""),
+)
+_TOOLS = (
+    ToolSpec("now", "", {"type": "object", "properties": {}}),
+    ToolSpec(
+        "find", "Find a thing.", {"type": "object", "properties": {"what": {"type": "string", "enum": ["a", "b"]}}}
+    ),
+    ToolSpec("odd", "数据 <|endoftext|>", {"properties": {"a": True, "b": {"type": ["string", "null"], "items": {}}}}),
+    ToolSpec("bare", "has no schema", {}),
+)
+
+
 class CounterSuite(Suite):
     """What every counter holds. Give ``strategy`` and the fixture ``open_counter``.
+
+    A counter that is a ``RequestCounter`` is asked for images and tools as well.
 
     ``open_counter`` is a factory without arguments that gives an async context manager. The fixture ``oracle`` may be
     overridden by a function from a text to its true count, which must share no code with the counter.
@@ -151,3 +172,21 @@ class CounterSuite(Suite):
         texts = ["b", "a", ""]
         self.counts(counter, texts)
         assert texts == ["b", "a", ""]
+
+    def test_images_count_one_by_one(self, counter: Counter) -> None:
+        """Readable or not, each has its own count, which never changes."""
+        if not isinstance(counter, RequestCounter):
+            pytest.skip("it counts texts only")
+        counts = list(counter.images(ImagesRequest(images=_IMAGES)))
+        assert all(type(n) is int and n >= 0 for n in counts)
+        assert counts == [n for image in _IMAGES for n in counter.images(ImagesRequest(images=(image,)))]
+        assert list(counter.images(ImagesRequest(images=()))) == []
+
+    def test_more_tools_cost_more(self, counter: Counter) -> None:
+        """Whatever their schemas say; and the same tools always the same."""
+        if not isinstance(counter, RequestCounter):
+            pytest.skip("it counts texts only")
+        counts = [counter.tools(ToolsRequest(tools=_TOOLS[: n + 1])) for n in range(len(_TOOLS))]
+        assert all(type(n) is int and n > 0 for n in counts)
+        assert counts == sorted(set(counts))
+        assert counter.tools(ToolsRequest(tools=_TOOLS)) == counts[-1]

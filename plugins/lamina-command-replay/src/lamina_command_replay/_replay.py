@@ -141,7 +141,7 @@ async def replay(
                     context.count,
                     message_tokens=info.message_tokens,
                     call_tokens=info.call_tokens,
-                    image_tokens=info.image_tokens,
+                    count_images=context.count.images,
                 )
             traced = Trace(steps, counted[info.fingerprint]) if trace else None
             play = _Play(recording, steps, budget, counted[info.fingerprint], emit, traced)

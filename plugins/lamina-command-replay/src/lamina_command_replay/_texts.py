@@ -9,6 +9,8 @@ from typing import Any
 
 from attrs import frozen
 
+from lamina.model import Image
+
 ChatMessage = Mapping[str, Any]
 """A message in OpenAI chat form."""
 
@@ -89,8 +91,12 @@ def content_text(content: Any) -> str:
     return content or ""
 
 
-def _images(content: Any) -> int:
-    return sum(part.get("type") == "image_url" for part in content) if isinstance(content, list) else 0
+def _images(content: Any) -> tuple[Image, ...]:
+    """The images of a message; a ``data:`` URL stays one."""
+    if not isinstance(content, list):
+        return ()
+    urls = [part.get("image_url") for part in content if part.get("type") == "image_url"]
+    return tuple(Image("url", str(url.get("url", "")) if isinstance(url, Mapping) else str(url)) for url in urls)
 
 
 @frozen
@@ -112,7 +118,8 @@ class Texts:
         count: Tokens of each of the given texts.
         message_tokens: What the frame of a message costs.
         call_tokens: What the frame of a tool call costs.
-        image_tokens: What an image costs.
+        image_tokens: What an image costs, where ``count_images`` does not say.
+        count_images: Tokens of each of the given images.
     """
 
     def __init__(
@@ -122,11 +129,13 @@ class Texts:
         message_tokens: int = 4,
         call_tokens: int = 4,
         image_tokens: int = 1600,
+        count_images: Callable[[Sequence[Image]], Sequence[int]] | None = None,
     ) -> None:
         self._count = count
-        self._message_tokens, self._call_tokens, self._image_tokens = message_tokens, call_tokens, image_tokens
+        self._message_tokens, self._call_tokens = message_tokens, call_tokens
+        self._count_images = count_images or (lambda images: [image_tokens] * len(images))
         self._tokens: dict[str, int] = {}
-        self._facts: dict[tuple[str, int, tuple[tuple[str, str], ...]], Facts] = {}
+        self._facts: dict[tuple[str, tuple[Image, ...], tuple[tuple[str, str], ...]], Facts] = {}
         self._atoms: dict[str, frozenset[str]] = {}
         self._same: dict[tuple[str, str], bool] = {}
 
@@ -146,8 +155,8 @@ class Texts:
             self._facts[key] = self._derive(content, images, calls)
         return self._facts[key]
 
-    def _derive(self, content: str, images: int, calls: Iterable[tuple[str, str]]) -> Facts:
-        tokens = self._message_tokens + self.tokens(content) + images * self._image_tokens
+    def _derive(self, content: str, images: Sequence[Image], calls: Iterable[tuple[str, str]]) -> Facts:
+        tokens = self._message_tokens + self.tokens(content) + sum(self._count_images(images))
         said = [content]
         for name, arguments in calls:
             tokens += self._call_tokens + self.tokens(name) + self.tokens(arguments)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from attrs import evolve
 
-from lamina.protocols import CounterInfo, CountRequest
+from lamina.protocols import CounterInfo, CountRequest, ImagesRequest, ToolsRequest
 
 
 def oracle(text: str) -> int:
@@ -24,6 +24,39 @@ class SoundCounter:
     def count(self, request: CountRequest) -> Sequence[int]:
         """One count per text."""
         return [oracle(text) for text in request.texts]
+
+
+class SoundRequestCounter(SoundCounter):
+    """Counts bytes, images by the length of their data, and tools by their words."""
+
+    def images(self, request: ImagesRequest) -> Sequence[int]:
+        """One count per image."""
+        return [len(image.data) for image in request.images]
+
+    def tools(self, request: ToolsRequest) -> int:
+        """One count for all."""
+        return sum(10 + oracle(tool.name + tool.description) for tool in request.tools)
+
+
+class SharesImages(SoundRequestCounter):
+    """Gives each image its share of what all cost."""
+
+    fails = frozenset({"test_images_count_one_by_one"})
+
+    def images(self, request: ImagesRequest) -> Sequence[int]:
+        """Counts that depend on the others."""
+        counts = super().images(request)
+        return [sum(counts) // len(counts)] * len(counts) if counts else []
+
+
+class FreeTools(SoundRequestCounter):
+    """Charges the first tool only."""
+
+    fails = frozenset({"test_more_tools_cost_more"})
+
+    def tools(self, request: ToolsRequest) -> int:
+        """One count for the first."""
+        return 10 + oracle(request.tools[0].name)
 
 
 class Shapeless:
@@ -222,4 +255,6 @@ BROKEN: tuple[type, ...] = (
     Strict,
     Overflows,
     Consumes,
+    SharesImages,
+    FreeTools,
 )
