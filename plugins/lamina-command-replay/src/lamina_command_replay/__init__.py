@@ -1,4 +1,4 @@
-"""The command ``lamina replay``: recorded sessions through any configuration, measured."""
+"""The commands ``lamina replay`` and ``lamina tune``: recorded sessions through any configuration, measured."""
 
 from __future__ import annotations
 
@@ -22,9 +22,22 @@ def _run(args: argparse.Namespace) -> int:
     return run(args)
 
 
+def _configure_tune(parser: argparse.ArgumentParser) -> None:
+    from lamina_command_replay._tune import configure
+
+    configure(parser)
+
+
+def _run_tune(args: argparse.Namespace) -> int:
+    from lamina_command_replay._tune import run
+
+    return run(args)
+
+
 @hookimpl
 def register_command(register: RegisterCommand) -> None:
-    """Offer ``replay``."""
+    """Offer ``replay`` and ``tune``."""
     register(
         "replay", "run recorded sessions through configurations, and measure what their windows show", _configure, _run
     )
+    register("tune", "search for the configuration that suits your own recorded sessions", _configure_tune, _run_tune)

@@ -16,9 +16,9 @@ from lamina.protocols import Compressor
 class CodeSettings:
     """Settings of the code compressor."""
 
-    min_lines: int = field(default=20, validator=validators.ge(3))
+    min_lines: int = field(default=20, validator=validators.ge(3), metadata={"tune": (5, 80)})
     """Sources of fewer lines stay as they are."""
-    max_literal: int = field(default=10, validator=validators.ge(1))
+    max_literal: int = field(default=10, validator=validators.ge(1), metadata={"tune": (3, 40)})
     """Of a list, table or string of more lines the first line stays."""
     arguments: bool = True
     """Whether files that a call writes (the text in its arguments) are outlined too."""

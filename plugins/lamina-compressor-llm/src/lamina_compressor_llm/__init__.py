@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from attrs import Attribute, field, frozen, validators
 
@@ -25,6 +25,9 @@ _OWN = frozenset({"model", "messages", "system", "stream", "n", "tools", "tool_c
 @frozen
 class LlmSettings:
     """Settings of the llm compressor."""
+
+    __tune__: ClassVar[bool] = False
+    """A trial would ask the endpoint, and be billed."""
 
     url: str
     """The API's base address, as the provider's own clients take it: ``https://api.openai.com/v1``,

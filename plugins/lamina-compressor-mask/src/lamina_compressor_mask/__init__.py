@@ -17,7 +17,7 @@ from lamina.protocols import Compressor, CompressRequest, Shortened
 class MaskSettings:
     """Settings of the mask compressor."""
 
-    min_tokens: int = field(default=50, validator=validators.ge(0))
+    min_tokens: int = field(default=50, validator=validators.ge(0), metadata={"tune": (10, 400)})
     """A result of fewer tokens stays as it is."""
 
 

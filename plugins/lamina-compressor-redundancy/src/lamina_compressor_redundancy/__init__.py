@@ -16,9 +16,9 @@ from lamina.protocols import Compressor
 class RedundancySettings:
     """Settings of the redundancy compressor."""
 
-    min_chars: int = field(default=160, validator=validators.ge(40))
+    min_chars: int = field(default=160, validator=validators.ge(40), metadata={"tune": (60, 640)})
     """What stands twice is referred to from so many characters on."""
-    later: bool = False
+    later: bool = field(default=False, metadata={"tune": None})
     """Whether pages may also be replaced by references to later pages that are asked about in the same request.
     Only for pagers that give up the older of two pages first."""
     superseded: bool = True

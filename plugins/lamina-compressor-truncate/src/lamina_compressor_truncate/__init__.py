@@ -16,9 +16,11 @@ from lamina.protocols import Compressor
 class TruncateSettings:
     """Settings of the truncate compressor."""
 
-    head_share: float = field(default=0.6, validator=[validators.ge(0), validators.le(1)])
+    head_share: float = field(
+        default=0.6, validator=[validators.ge(0), validators.le(1)], metadata={"tune": (0.2, 0.9)}
+    )
     """Share of what is kept of a text that its head gets; the tail gets the rest."""
-    min_tokens: int = field(default=40, validator=validators.ge(1))
+    min_tokens: int = field(default=40, validator=validators.ge(1), metadata={"tune": (20, 200)})
     """No text is cut below so many tokens, unless its remark alone is smaller; shorter ones stay whole."""
 
 

@@ -18,11 +18,11 @@ class ValuesSettings:
 
     min_chars: int = field(default=120, validator=validators.ge(1))
     """Results of fewer characters stay as they are."""
-    max_text: int = field(default=80, validator=validators.ge(20))
+    max_text: int = field(default=80, validator=validators.ge(20), metadata={"tune": (20, 400)})
     """A string of more characters keeps its beginning, and what looks like an identifier in the rest."""
     ids: bool = True
     """Whether a second form is offered: identifiers, names, dates, amounts and states only."""
-    near: float = field(default=1.1, validator=validators.ge(1.0))
+    near: float = field(default=1.1, validator=validators.ge(1.0), metadata={"tune": (1.0, 1.5)})
     """A lossless form of at most so many times the tokens is taken instead."""
     lossless: str = ""
     """Name of a configured compressor whose lossless forms are compared; empty: JSON without white space."""

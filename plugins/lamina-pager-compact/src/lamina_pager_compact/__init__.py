@@ -17,13 +17,15 @@ from lamina.protocols import AdmitRequest, Pager, Plan, PlanRequest, Pressure, S
 class CompactSettings:
     """Settings of the compacting pager; all are shares of the budget."""
 
-    high: float = field(default=1.0, validator=[validators.gt(0.0), validators.le(1.0)])
+    high: float = field(default=1.0, validator=[validators.gt(0.0), validators.le(1.0)], metadata={"tune": (0.6, 1.0)})
     """A window over this share is compacted."""
-    low: float = field(default=0.5, validator=[validators.gt(0.0), validators.le(1.0)])
+    low: float = field(default=0.5, validator=[validators.gt(0.0), validators.le(1.0)], metadata={"tune": (0.2, 0.9)})
     """What a compaction leaves, as a share of the budget beside system and pinned pages; at most ``high``."""
-    large: float = field(default=0.5, validator=[validators.ge(0.0), validators.le(1.0)])
+    large: float = field(default=0.5, validator=[validators.ge(0.0), validators.le(1.0)], metadata={"tune": (0.1, 0.9)})
     """A page over this share is shortened as it enters; 0 turns that off."""
-    shortened: float = field(default=0.3, validator=[validators.gt(0.0), validators.le(1.0)])
+    shortened: float = field(
+        default=0.3, validator=[validators.gt(0.0), validators.le(1.0)], metadata={"tune": (0.05, 0.6)}
+    )
     """The share that such a page is given."""
 
     @low.validator

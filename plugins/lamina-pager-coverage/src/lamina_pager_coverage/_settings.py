@@ -11,45 +11,48 @@ Sources: Anthropic's pricing of prompt caching (reads 0.1, five-minute writes 1.
 the GPT-5 family (0.1; 0.25 for GPT-4.1 and 0.5 for GPT-4o: set ``cache_read``), where writing costs nothing extra.
 """
 
+KNOWN = {"tune": None}
+"""Of settings that the provider decides: not to be tuned."""
 
-def _share(default: float) -> float:
-    return field(default=default, validator=[validators.ge(0), validators.le(1)])
+
+def _share(default: float, *tune: float) -> float:
+    return field(default=default, validator=[validators.ge(0), validators.le(1)], metadata={"tune": tune})
 
 
 @frozen
 class CoverageSettings:
     """Shares are of the room: the budget less system and pinned pages."""
 
-    tail_share: float = _share(0.1)
+    tail_share: float = _share(0.1, 0.05, 0.4)
     """The newest pages stay whole up to this share; the newest page always does."""
-    second_share: float = _share(0.4)
+    second_share: float = _share(0.4, 0.1, 0.7)
     """The page before the newest stays whole too if both are within this share."""
-    front_share: float = _share(0.6)
+    front_share: float = _share(0.6, 0.3, 0.8)
     """Largest share for what stands of older pages: whole ones, digests and stubs."""
-    loose_ratio: float = field(default=1.25, validator=validators.ge(0))
+    loose_ratio: float = field(default=1.25, validator=validators.ge(0), metadata={"tune": (0.7, 2.5)})
     """Tokens of excerpts per token of whole pages, at most: excerpts never dominate a window."""
-    growth_share: float = _share(0.15)
+    growth_share: float = _share(0.15, 0.05, 0.5)
     """Room left free by a compaction, as far as the newest page lets it; sets how rarely compactions come."""
-    price: float = field(default=11.0, validator=validators.ge(0))
+    price: float = field(default=11.0, validator=validators.ge(0), metadata={"tune": (1.0, 40.0)})
     """What a window full of new tokens is worth at Anthropic's prices, in names used again: what gains less per token
     stays out. At other prices it is in proportion."""
-    score_share: float = _share(0.3)
+    score_share: float = _share(0.3, 0.0, 0.8)
     """How far the configured scorer's opinion of a page changes the worth of its names: from 1 - this to 1 + this."""
-    cache: str = field(default="anthropic", validator=validators.in_(tuple(CACHES)))
+    cache: str = field(default="anthropic", validator=validators.in_(tuple(CACHES)), metadata=KNOWN)
     """Whose prices of cached input count; see ``CACHES``."""
-    cache_read: float | None = field(default=None, validator=validators.optional(validators.ge(0)))
+    cache_read: float | None = field(default=None, validator=validators.optional(validators.ge(0)), metadata=KNOWN)
     """What a cached token costs, relative to a plain one, where ``cache`` does not say it."""
-    cache_write: float | None = field(default=None, validator=validators.optional(validators.ge(0)))
+    cache_write: float | None = field(default=None, validator=validators.optional(validators.ge(0)), metadata=KNOWN)
     """What a token costs that is not cached yet, likewise."""
-    turns: int = field(default=10, validator=validators.gt(0))
+    turns: int = field(default=10, validator=validators.gt(0), metadata=KNOWN)
     """Windows that are sent between two compactions, about: so often a token is paid for."""
-    entry_share: float = _share(0.8)
+    entry_share: float = _share(0.8, 0.15, 0.9)
     """A larger page enters the window shortened to this share of the budget; the log keeps it whole."""
-    lossless_share: float = _share(0.95)
+    lossless_share: float = _share(0.95, 0.5, 1.0)
     """A lossless form enters if it has at most this share of the page's tokens."""
-    surroundings: float = field(default=0.5, validator=validators.ge(0))
+    surroundings: float = field(default=0.5, validator=validators.ge(0), metadata={"tune": (0.0, 1.5)})
     """Worth of a name's surroundings (its line) relative to the name's own."""
-    statement: float = field(default=0.06, validator=validators.ge(0))
+    statement: float = field(default=0.06, validator=validators.ge(0), metadata={"tune": (0.0, 0.3)})
     """Worth of a line of a user message, relative to a name that is as good as certain to be used again."""
     options: int = field(default=12, validator=validators.gt(0))
     """How many lengths of the standing prefix a compaction compares."""
@@ -60,11 +63,11 @@ class CoverageSettings:
     reach_tokens: int = field(default=64_000, validator=validators.gt(0))
     """Of a session that comes all at once, so many of the newest tokens are examined, or eight budgets of them where that
     is more; bounds the first compaction."""
-    talk_pages: int = field(default=2, validator=validators.ge(0))
+    talk_pages: int = field(default=2, validator=validators.ge(0), metadata={"tune": (1, 6)})
     """In a session of talk, so many newest pages stay whole."""
     talk_reach_tokens: int = field(default=40_000, validator=validators.gt(0))
     """In a session of talk, at least so many of the newest tokens are covered, and at most twice as many."""
-    talk_growth_share: float = _share(0.4)
+    talk_growth_share: float = _share(0.4, 0.1, 0.6)
     """In a session of talk, room left free by a compaction, unless it is the first window asked for."""
 
     def costs(self) -> tuple[float, float]:

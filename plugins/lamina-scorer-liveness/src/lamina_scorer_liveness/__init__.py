@@ -16,7 +16,7 @@ from lamina.protocols import Scorer
 class LivenessSettings:
     """Settings of the liveness scorer."""
 
-    half_life_pages: float = field(default=10.0, validator=validators.gt(0))
+    half_life_pages: float = field(default=10.0, validator=validators.gt(0), metadata={"tune": (2.0, 60.0)})
     """After so many newer pages a mention counts half."""
     enough: int = field(default=8, validator=validators.ge(1))
     """So many live identifiers make a page fully alive, however many it has."""

@@ -16,7 +16,7 @@ from lamina.protocols import Scorer, ScoreRequest
 class RecencySettings:
     """Settings of the recency scorer."""
 
-    half_life_pages: float = field(default=20.0, validator=validators.gt(0))
+    half_life_pages: float = field(default=20.0, validator=validators.gt(0), metadata={"tune": (4.0, 100.0)})
     """After so many newer pages a page is worth half."""
 
 

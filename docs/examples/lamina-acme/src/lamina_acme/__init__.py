@@ -28,7 +28,7 @@ class JsonSettings:
 class FirstLinesSettings:
     """Settings of the compressor ``acme-firstlines``."""
 
-    min_lines: int = field(default=3, validator=validators.ge(1))
+    min_lines: int = field(default=3, validator=validators.ge(1), metadata={"tune": (1, 30)})
     """So many lines of each text stay, however small the target; texts of no more lines stay whole."""
 
 
