@@ -267,7 +267,7 @@ def test_the_browser_may_run_nothing_but_the_pages_own_script(browser, compared)
         seen.append(page.locator("#c").count())
 
     seen = []
-    with pytest.raises(AssertionError, match="Content Security Policy"):
+    with pytest.raises(AssertionError, match="violates the following Content Security"):
         browser.look(path, see)
     assert seen == [1]
 

@@ -253,7 +253,9 @@ class Engine:
         while True:
             n, epoch = len(self.pages.all), self.epoch
             needed = self._check_budget(whole, n)
-            budget = whole - reserve if needed <= whole - reserve else whole
+            # What the pager cannot know of: the tail, and a line before a window that would open with the model's words.
+            beside = reserve + self._opening_tokens(n)
+            budget = whole - beside if needed <= whole - beside else whole
             request = self._request(budget, query, n)
             self.gate.known.clear()
             try:
@@ -277,6 +279,13 @@ class Engine:
         self.budget = whole
         self._refresh()
         await self._grow(whole, query)
+
+    def _opening_tokens(self, n: int) -> int:
+        """Tokens of the line that stands before a window whose first message would be neither system nor user."""
+        for at in range(n):
+            if self.pages.all[at].role != "system":
+                return 0 if self.pages.all[at].role == "user" else self.gate.opening.tokens
+        return 0
 
     def _check_budget(self, budget: int, n: int) -> int:
         """Tokens of what must stand: system and pinned pages, a stub for each gap between them, the opening line."""

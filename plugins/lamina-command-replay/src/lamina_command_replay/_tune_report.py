@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from lamina_command_replay._front import dominates
 from lamina_command_replay._race import Trial, worth
-from lamina_command_replay._report import _figures
+from lamina_command_replay._report import figures_of
 from lamina_command_replay._schedule import ENOUGH, Case
 from lamina_command_replay._search import Found
 from lamina_command_replay._space import Point, Space
@@ -47,9 +47,9 @@ def _member(found: Found, trial: Trial, space: Space, toml: Callable[[Point], st
     return {
         "changes": space.differences(trial.point),
         "excluded": trial.why or None,
-        "searched": _figures(trial.figures(split.search)),
-        "held_out": _figures(trial.figures(split.held_out)) if _complete(trial, split.held_out) else None,
-        "all": _figures(trial.figures(every)) if _complete(trial, every) else None,
+        "searched": figures_of(trial.figures(split.search)),
+        "held_out": figures_of(trial.figures(split.held_out)) if _complete(trial, split.held_out) else None,
+        "all": figures_of(trial.figures(every)) if _complete(trial, every) else None,
         "toml": toml(trial.point),
     }
 

@@ -177,8 +177,9 @@ def error(found: Sequence[float]) -> Error:
     """What these relative errors come to."""
     size = sorted(abs(e) for e in found)
     low = sorted(found)
-    # Raised by 1 / (1 + e) - 1, the count of a request with error e is what was reported.
-    margins = [max(0.0, 1 / (1 + quantile(low, 1 - share)) - 1) for share in SHARES]
+    # Raised by 1 / (1 + e) - 1, the count of a request with error e is what was reported; tenfold at most, because a
+    # request in which nothing was counted has no such factor.
+    margins = [max(0.0, 1 / max(0.1, 1 + quantile(low, 1 - share)) - 1) for share in SHARES]
     return Error(
         mean=round(statistics.fmean(size), 4),
         p95=round(quantile(size, 0.95), 4),

@@ -20,6 +20,10 @@ class SplintrSettings:
     """``cl100k_base`` (GPT-4, 28 MB of memory) or ``o200k_base`` (GPT-4o and later, 44 MB)."""
 
 
+_checked: set[str] = set()
+"""Encodings that passed the check in this process."""
+
+
 @asynccontextmanager
 async def open_splintr(settings: SplintrSettings, host: Host) -> AsyncIterator[Counter]:
     """Open the counter (0.1 to 0.4 s), and check it; against tiktoken too, once for each pair of versions (0.5 to 1.5 s).
@@ -34,7 +38,9 @@ async def open_splintr(settings: SplintrSettings, host: Host) -> AsyncIterator[C
 
     tokenizer = load(settings.encoding)
     counter = SplintrCounter(tokenizer, settings.encoding)
-    await asyncio.to_thread(check, counter, tokenizer, host.path("counters/splintr.checked"))
+    if settings.encoding not in _checked:
+        await asyncio.to_thread(check, counter, tokenizer, host.path("counters/splintr.checked"))
+        _checked.add(settings.encoding)
     yield counter
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,9 @@ _MARK = "<|"
 """How every special token of splintr begins."""
 
 
+@cache
 def load(encoding: str) -> splintr.AnyTokenizer:
-    """The tokenizer of an encoding, from splintr's own data."""
+    """The tokenizer of an encoding, from splintr's own data; loaded once in a process."""
     import splintr
 
     return splintr.Tokenizer.from_pretrained(encoding)
