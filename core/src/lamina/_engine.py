@@ -253,10 +253,10 @@ class Engine:
         while True:
             n, epoch = len(self.pages.all), self.epoch
             needed = self._check_budget(whole, n)
-            # What the pager cannot know of: the tail, and a line before a window that would open with the model's words.
-            beside = reserve + self._opening_tokens(n)
-            budget = whole - beside if needed <= whole - beside else whole
-            request = self._request(budget, query, n)
+            budget = whole - reserve if needed <= whole - reserve else whole
+            # The pager cannot know of the line before a window that would open with the model's words.
+            opening = self._opening_tokens(n)
+            request = self._request(budget - opening if needed <= budget - opening else budget, query, n)
             self.gate.known.clear()
             try:
                 plan = await pager.plan(request)
