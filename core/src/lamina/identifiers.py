@@ -29,13 +29,14 @@ _UNSPACED += "\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9f\
 
 _JOINT = r"(?:://|::|/\.{1,2}/|[./#:@$-])"
 _SPACED = rf"(?:[^\W{_UNSPACED}]|[{_MARKS}])"
-# Possessive throughout: nothing is tried twice, so that no text takes quadratic time.
-_ASCII_RUN = re.compile(rf"\w++(?:{_JOINT}\w++)*+", re.ASCII)
+# Possessive or atomic throughout: nothing is tried twice, so that no text takes quadratic time. Groups are atomic, because
+# Python before 3.11.5 keeps half a repetition of a possessive one (CPython issue 106052).
+_ASCII_RUN = re.compile(rf"\w++(?:(?>{_JOINT}\w+))*", re.ASCII)
 # A run of unspaced letters belongs to an identifier as a later part of a path, or before a file's extension; the
 # last alternative swallows all other such runs at once.
 _RUN = re.compile(
     rf"(?:{_SPACED}++|[{_UNSPACED}]++(?=\.{_SPACED}))"
-    rf"(?:{_JOINT}{_SPACED}++|/[{_UNSPACED}]++)*+|[{_UNSPACED}]++"
+    rf"(?:(?>{_JOINT}{_SPACED}+)|(?>/[{_UNSPACED}]+))*|[{_UNSPACED}]++"
 )
 _TELLING = re.compile(r"[\d_/]|\w\.\w")
 _PIECES = re.compile(r"[:@#$]/*")

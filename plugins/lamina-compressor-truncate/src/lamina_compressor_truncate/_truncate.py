@@ -16,7 +16,7 @@ from lamina_compressor_truncate._cut import Count, cut
 if TYPE_CHECKING:
     from lamina_compressor_truncate import TruncateSettings
 
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"(\s*+:)?', re.DOTALL)
+_STRING = re.compile(r'"(?>[^"\\]*(?:\\.[^"\\]*)*)"(\s*+:)?', re.DOTALL)
 """A string of a JSON text, and the colon where it is a key. Keys have to match, or the search would go on within them and
 take what stands between two strings for one."""
 
