@@ -45,6 +45,8 @@ def build(vocabulary: Vocabulary, data: bytes) -> tiktoken.Encoding:
     encoding = _built[vocabulary.name] = tiktoken.Encoding(
         vocabulary.name, pat_str=vocabulary.pattern, mergeable_ranks=ranks, special_tokens=vocabulary.special
     )
+    # Kept for pickling only, which nobody does here: 12 MB of 50.
+    encoding._mergeable_ranks = {}
     return encoding
 
 

@@ -84,7 +84,8 @@ class Index:
 
     def __init__(self) -> None:
         self.ids: dict[str, int] = {}
-        self.trigrams: dict[tuple[int, int, int], int] = {}
+        self.trigrams: dict[int, int] = {}
+        """By its three words, 21 bits each: a third of the memory of a tuple."""
         self.bits: list[int] = []
         """By word: the word lists that it is on."""
         self.df: list[int] = []
@@ -100,7 +101,10 @@ class Index:
         label_cost, *costs = count([label, *(" " + text[start:end] for start, end, *_ in r.spans)])
         distinct = set(r.words)
         trigrams = self.trigrams
-        grams = [trigrams.setdefault(g, ~len(trigrams)) for g in zip(r.words, r.words[1:], r.words[2:], strict=False)]
+        grams = [
+            trigrams.setdefault(a << 42 | b << 21 | c, ~len(trigrams))
+            for a, b, c in zip(r.words, r.words[1:], r.words[2:], strict=False)
+        ]
         for word in distinct:
             self.df[word] += 1
         for (start, end, low, high, facts), cost in zip(r.spans, costs, strict=True):

@@ -66,8 +66,8 @@ class Talk:
                 at += 1
 
     def _forget(self, pages: Sequence[Page], reach: int) -> None:
-        """Begin a new index with the newest messages once it holds twice the reach: a choice costs what it holds."""
-        if sum(said.cost for said in self.index.pages) > 2 * reach:
+        """Begin a new index with the newest messages once it holds half more than the reach: a choice costs what it holds."""
+        if sum(said.cost for said in self.index.pages) > 1.5 * reach:
             self.index = Index()
         if self.index.pages:
             return
