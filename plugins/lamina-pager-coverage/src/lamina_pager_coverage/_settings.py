@@ -54,9 +54,9 @@ class CoverageSettings:
     """Worth of a name's surroundings (its line) relative to the name's own."""
     statement: float = field(default=0.06, validator=validators.ge(0), metadata={"tune": (0.0, 0.3)})
     """Worth of a line of a user message, relative to a name that is as good as certain to be used again."""
-    options: int = field(default=12, validator=validators.gt(0))
+    options: int = field(default=8, validator=validators.gt(0))
     """How many lengths of the standing prefix a compaction compares."""
-    work: int = field(default=8000, validator=validators.gt(0))
+    work: int = field(default=5000, validator=validators.gt(0))
     """Candidates times lengths compared at a compaction, about; bounds its time."""
     live: int = field(default=4000, validator=validators.gt(0))
     """Names examined at a compaction; bounds its time."""
