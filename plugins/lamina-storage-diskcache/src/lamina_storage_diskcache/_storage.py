@@ -38,6 +38,18 @@ _GET = f"{_COLUMNS} AND key IN (SELECT value FROM json_each(?))"  # noqa: S608 -
 _EXPIRED = "SELECT key FROM Cache WHERE raw = 1 AND tag <= ? ORDER BY tag LIMIT ?"
 
 
+class _Cache(diskcache.Cache):  # type: ignore[misc] # it has no types
+    """A cache that closes its connection where it cannot be opened; diskcache's own leaves that to the collector."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        try:
+            super().__init__(*args, **settings)
+        except BaseException:
+            if hasattr(self, "_local"):
+                self.close()
+            raise
+
+
 class DiskcacheStorage:
     """Keeps the records of one namespace in a diskcache folder, which other namespaces and processes share.
 
@@ -137,7 +149,7 @@ class DiskcacheStorage:
         # SQLite would create it by the umask; its journal files take their mode from it.
         os.close(os.open(self._folder / diskcache.core.DBNAME, os.O_RDWR | os.O_CREAT, 0o600))
         try:
-            self._cache = diskcache.Cache(
+            self._cache = _Cache(
                 str(self._folder),
                 timeout=self._timeout_s,
                 disk=SafeDisk,
