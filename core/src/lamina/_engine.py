@@ -165,6 +165,7 @@ class Engine:
     async def _grow(self, budget: int, query: str | None) -> None:
         large = self._guard(lambda: self._parts.pager[1].large(budget))
         first = self._first_to_admit(budget)
+        self._pass_over(first, budget)
         while self.covered < len(self.pages.all):
             page = self.pages.all[self.covered]
             slot = None
@@ -175,6 +176,13 @@ class Engine:
                 if self.epoch != epoch or self.pages.all[at] is not page:
                     continue  # the session changed meanwhile: look again
             self._append(slot or self.gate.verbatim(page, NEW))
+
+    def _pass_over(self, first: int, budget: int) -> None:
+        """Lay nothing out of what the compaction that is now sure to come would take away again."""
+        tokens = self.pages.sums[first] - self.pages.sums[self.covered]
+        if first > self.covered and self.tokens + tokens > budget:
+            self.covered, self.stale = first, True
+            self.tokens += tokens
 
     def _first_to_admit(self, budget: int) -> int:
         """The position from which on pages are shown to the pager as they enter.
@@ -194,7 +202,7 @@ class Engine:
             offer=self._offer, count=self._parts.count, query=query,
         )  # fmt: skip
         epoch = self.epoch
-        self.gate.known.clear()
+        self.gate.forget()
         try:
             form = await pager.admit(request)
             if form is None:
@@ -210,7 +218,7 @@ class Engine:
             self._complain(name, error)
             return None
         finally:
-            self.gate.known.clear()
+            self.gate.forget()
         return slot if await self._save(Admitted(slot.entries[0]), epoch) else None
 
     def _append(self, slot: Slot) -> None:
@@ -257,7 +265,7 @@ class Engine:
             # The pager cannot know of the line before a window that would open with the model's words.
             opening = self._opening_tokens(n)
             request = self._request(budget - opening if needed <= budget - opening else budget, query, n)
-            self.gate.known.clear()
+            self.gate.forget()
             try:
                 plan = await pager.plan(request)
                 slots = self.gate.arrange(plan, self.pages, n, name)
@@ -269,7 +277,7 @@ class Engine:
                 slots = self.gate.arrange(self._fallback(budget, n, needed), self.pages, n, "lamina")
                 self.gate.check_budget(slots, budget, "lamina")
             finally:
-                self.gate.known.clear()
+                self.gate.forget()
             if self.epoch != epoch:
                 continue
             entries = tuple(entry for slot in slots for entry in slot.entries)

@@ -30,13 +30,23 @@ class Gate:
         self._count = count
         self.known: dict[int, Shortened] = {}
         """Offers that were found sound and counted already, by identity, during one plan."""
+        self._noticed: dict[str, int] = {}
+        """Messages of lamina's own that were counted during one plan: a pager asks about a digest before it plans it."""
         self.frame = count.info.message_tokens
         self.stub_tokens = self.notice_tokens(stub_text(9_999_999, 9_999_999)) + 2
         self.opening = Slot((), (notice(OPENING),), self.notice_tokens(OPENING))
 
     def notice_tokens(self, text: str) -> int:
         """Tokens of a message of lamina's own."""
-        return self.frame + self._count((text,))[0]
+        tokens = self._noticed.get(text)
+        if tokens is None:
+            tokens = self._noticed[text] = self.frame + self._count((text,))[0]
+        return tokens
+
+    def forget(self) -> None:
+        """Let go of what was counted for one plan."""
+        self.known.clear()
+        self._noticed.clear()
 
     # ---------------------------------------------------------------- slots
 

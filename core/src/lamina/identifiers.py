@@ -31,12 +31,14 @@ _JOINT = r"(?:://|::|/\.{1,2}/|[./#:@$-])"
 _SPACED = rf"(?:[^\W{_UNSPACED}]|[{_MARKS}])"
 # Possessive or atomic throughout: nothing is tried twice, so that no text takes quadratic time. Groups are atomic, because
 # Python before 3.11.5 keeps half a repetition of a possessive one (CPython issue 106052).
-_ASCII_RUN = re.compile(rf"\w++(?:(?>{_JOINT}\w+))*", re.ASCII)
+# Most runs are plain words, which identify nothing: an alternative without a group passes over them.
+_ASCII_RUN = re.compile(rf"[A-Za-z][a-z]*+(?![\w./#:@$-])|(\w++(?:(?>{_JOINT}\w+))*)", re.ASCII)
+_ASCII_TELLING = re.compile(r"[\d_/]|\w\.\w|[a-z][A-Z]", re.ASCII)
 # A run of unspaced letters belongs to an identifier as a later part of a path, or before a file's extension; the
 # last alternative swallows all other such runs at once.
 _RUN = re.compile(
-    rf"(?:{_SPACED}++|[{_UNSPACED}]++(?=\.{_SPACED}))"
-    rf"(?:(?>{_JOINT}{_SPACED}+)|(?>/[{_UNSPACED}]+))*|[{_UNSPACED}]++"
+    rf"[A-Za-z][a-z]*+(?![\w{_MARKS}./#:@$-])|((?:{_SPACED}++|[{_UNSPACED}]++(?=\.{_SPACED}))"
+    rf"(?:(?>{_JOINT}{_SPACED}+)|(?>/[{_UNSPACED}]+))*|[{_UNSPACED}]++)"
 )
 _TELLING = re.compile(r"[\d_/]|\w\.\w")
 _PIECES = re.compile(r"[:@#$]/*")
@@ -65,10 +67,10 @@ def identifiers(text: str) -> frozenset[str]:
     Cost: linear; about 8 MB/s.
     """
     text = _unescaped(text)
-    plain = text.isascii()
+    runs, telling = (_ASCII_RUN, _ASCII_TELLING.search) if text.isascii() else (_RUN, _telling)
     found = set()
-    for run in set((_ASCII_RUN if plain else _RUN).findall(text)):
-        if SHORTEST <= len(run) <= LONGEST and _telling(run):
+    for run in set(runs.findall(text)):
+        if SHORTEST <= len(run) <= LONGEST and telling(run):
             found.add(run)
             if "/" in run or ":" in run or "@" in run or "#" in run or "$" in run:
                 found.update(_pieces(run))

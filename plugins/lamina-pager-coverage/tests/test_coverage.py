@@ -87,6 +87,7 @@ def choice_of(pages, room):
         value |= {f"line {at}": line, f"more {at}": more}
     scene = Scene(
         elements=elements,
+        beside={},
         spans=[(at, at + 1) for at in range(len(pages))],
         candidates={at: (f"line {at}",) for at in range(len(pages))},
         page_names=names,

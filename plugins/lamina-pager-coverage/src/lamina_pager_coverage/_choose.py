@@ -62,6 +62,8 @@ class Scene:
     """What there is to choose from."""
 
     elements: Sequence[Element]
+    beside: Mapping[int, Sequence[int]]
+    """Element to the clauses beside it, for those that are clauses."""
     spans: Sequence[tuple[int, int]]
     candidates: Mapping[int, Sequence[str]]
     """Element to the names for which it is one of the latest mentions; only those worth their price."""
@@ -88,17 +90,20 @@ class Chooser:
 
     def __init__(self, scene: Scene, shown: Shown, solid: int, surroundings: float, loose_ratio: float) -> None:
         self.choice = Choice()
-        self._scene, self._extra, self._ratio = scene, surroundings, loose_ratio
-        self._named, self._surrounded = set(shown.named), set(shown.surrounded)
+        self._scene, self._ratio = scene, loose_ratio
+        # What a name, and its surroundings, are still worth: nothing once they are shown.
+        self._named = {**scene.value, **dict.fromkeys(shown.named, 0.0)}
+        self._around = {name: surroundings * worth for name, worth in scene.value.items()}
+        self._around.update(dict.fromkeys(shown.surrounded, 0.0))
         self._solid, self._loose = solid + shown.solid, STUB + shown.loose
         self._opened: set[int] = set()
         self._parked: list[tuple[float, int, int]] = []
-        self._clauses = {x for x in scene.candidates if self._beside(x)}
 
     def run(self, room: float, price: float) -> Choice:
         """Take the best per token until the room is full or the next is worth less than ``price`` per token."""
         heap: list[tuple[float, int, int]] = []
-        for kind, xs in ((LINE, self._scene.candidates), (WIDE, self._clauses), (PAGE, self._scene.page_names)):
+        clauses = self._scene.beside.keys() & self._scene.candidates.keys()
+        for kind, xs in ((LINE, self._scene.candidates), (WIDE, clauses), (PAGE, self._scene.page_names)):
             for x in xs:
                 gain, cost = self._rate(kind, x)
                 if gain > 1e-9:
@@ -133,15 +138,6 @@ class Chooser:
             left -= cost
         return self.choice
 
-    def _beside(self, x: int) -> list[int]:
-        elements = self._scene.elements
-        e = elements[x]
-        return [
-            y
-            for y in (x - 1, x + 1)
-            if 0 <= y < len(elements) and elements[y].text_number == e.text_number and elements[y].line == e.line
-        ]
-
     def _adjacent(self, x: int) -> int:
         """How many of the lines beside it are taken: next to one it needs no new gap, between two it closes one."""
         elements, chosen = self._scene.elements, self.choice.elements
@@ -150,17 +146,13 @@ class Chooser:
 
     def _members(self, kind: int, x: int) -> list[int]:
         elements, chosen = self._scene.elements, self.choice.elements
-        got = [x, *self._beside(x)] if kind == WIDE else [x]
+        got = [x, *self._scene.beside[x]] if kind == WIDE else [x]
         if elements[x].head >= 0:
             got.append(elements[x].head)
         return [y for y in got if y not in chosen]
 
-    def _gain(self, names: Iterable[str], share: float) -> float:
-        value, named, surrounded = self._scene.value, self._named, self._surrounded
-        return sum(value[a] * ((a not in named) + (share if a not in surrounded else 0.0)) for a in names)
-
     def _complete(self, kind: int, x: int) -> bool:
-        return (kind == WIDE or x not in self._clauses) and not self._scene.elements[x].encoded
+        return (kind == WIDE or x not in self._scene.beside) and not self._scene.elements[x].encoded
 
     def _rate(self, kind: int, x: int) -> tuple[float, float]:
         """Gain and cost of taking it now."""
@@ -168,17 +160,23 @@ class Chooser:
         if kind == PAGE:
             if x in choice.pages:
                 return 0.0, 1
-            chosen = choice.elements
+            names, chosen = scene.page_names[x], choice.elements
             paid = sum(scene.elements[y].tokens for y in range(*scene.spans[x]) if y in chosen) if chosen else 0
-            cost = scene.page_tokens[x][0] + _PAGE_GAP - paid
-            return self._gain(scene.page_names[x], self._extra), max(cost, 1)
-        page = scene.elements[x].page
-        if page in choice.pages:
+            gain = sum(map(self._named.__getitem__, names)) + sum(map(self._around.__getitem__, names))
+            return gain, max(scene.page_tokens[x][0] + _PAGE_GAP - paid, 1)
+        e = scene.elements[x]
+        if e.page in choice.pages:
             return 0.0, 1
-        frame = GAP * (1 - self._adjacent(x)) if page in self._opened else scene.label_tokens[page]
-        cost = sum(scene.elements[y].tokens for y in self._members(kind, x)) + frame
-        share = self._extra if self._complete(kind, x) else 0.0
-        return self._gain(scene.candidates[x], share), max(cost, 1)
+        names = scene.candidates[x]
+        gain = sum(map(self._named.__getitem__, names))
+        if self._complete(kind, x):
+            gain += sum(map(self._around.__getitem__, names))
+        if kind == LINE and e.head < 0 and x not in choice.elements:
+            cost = e.tokens  # nearly all of them: no list is made
+        else:
+            cost = sum(scene.elements[y].tokens for y in self._members(kind, x))
+        cost += GAP * (1 - self._adjacent(x)) if e.page in self._opened else scene.label_tokens[e.page]
+        return gain, max(cost, 1)
 
     def _take_page(self, page: int, gain: float) -> None:
         scene, choice = self._scene, self.choice
@@ -187,9 +185,12 @@ class Chooser:
         choice.steps.append((-1 - page,))
         self._solid += scene.page_tokens[page][1]
         for y in range(*scene.spans[page]):
-            self._named.update(scene.elements[y].names)
-        self._named.update(scene.page_names[page])
-        self._surrounded.update(scene.page_names[page])
+            self._show(scene.elements[y].names)
+        self._show(scene.page_names[page])
+        self._around.update(dict.fromkeys(scene.page_names[page], 0.0))
+
+    def _show(self, names: Iterable[str]) -> None:
+        self._named.update(dict.fromkeys(names, 0.0))
 
     def _take(self, kind: int, x: int, gain: float, cost: float) -> None:
         scene, choice = self._scene, self.choice
@@ -203,9 +204,9 @@ class Chooser:
         page = scene.elements[x].page
         if page not in self._opened:
             self._opened.add(page)
-            self._named.update(scene.label_names[page])
-        self._named.update(scene.candidates[x])
+            self._show(scene.label_names[page])
+        self._show(scene.candidates[x])
         for y in step:
-            self._named.update(scene.elements[y].names)
+            self._show(scene.elements[y].names)
         if complete:
-            self._surrounded.update(scene.candidates[x])
+            self._around.update(dict.fromkeys(scene.candidates[x], 0.0))

@@ -11,7 +11,6 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 
 from lamina_pager_coverage._talk import Index, needed, rarity, telling
-from lamina_pager_coverage._words import STOP
 
 WORDS = 1.2
 """Worth of covering words, where covering trigrams is worth 1; times the root of the share that has room: where little
@@ -21,9 +20,9 @@ COMMON = 0.2
 GAP = " … "
 SHORT = 4
 """Words; a shorter excerpt is no line of its own."""
-WIDE = 3
+WIDE = 2
 """Messages that are looked at closely: the likeliest, of so many times the room."""
-LAZY = 0.95
+LAZY = 0.9
 """How near to the best the next excerpt may be."""
 MISSES = 200
 """Excerpts that do not fit, one after the other, until the rest is not looked at."""
@@ -32,27 +31,30 @@ REVISE = 0.1
 
 
 def weigh(
-    index: Index, chances: Sequence[float], near: Collection[int], rare: Sequence[float], share: float
+    index: Index, chances: Sequence[float], near: Iterable[int], rare: Sequence[float], share: float
 ) -> list[float]:
     """By unit: its weight, which is the summed worth of the excerpts where it stands.
 
     A page's worth is shared among its units, so that a long page is worth no more than a short one.
     """
-    weight = [0.0] * (len(index.df) + len(index.trigrams))
+    weight = [0.0] * (len(index.ids) + len(index.trigrams))
     words = WORDS * math.sqrt(share)
     common = max(2.0, COMMON * len(index.pages))
-    tells = bytes(d <= common and not b & STOP for d, b in zip(index.df, index.bits, strict=True))
-    for at, (page, chance) in enumerate(zip(index.pages, chances, strict=True)):
-        worth = [u for u in page.distinct if tells[u]]
-        word, gram = words * chance / max(1, len(worth)), chance / max(1, len(page.grams))
-        for u in worth:
-            weight[u] += word
-        if at in near:
-            for k in page.elements:
-                e = index.elements[k]
-                per_gram = gram * telling(e, rare)
-                for u in page.grams[e.low : e.high]:  # with those that reach into the next excerpt
-                    weight[u] += per_gram
+    silent = index.stops | {u for u, places in enumerate(index.places) if len(places) > common}
+    per_word = [
+        words * chance / max(1, len(page.content - silent)) for page, chance in zip(index.pages, chances, strict=True)
+    ].__getitem__
+    for u, places in enumerate(index.places):
+        if u not in silent:
+            weight[u] = sum(map(per_word, places))
+    for at in near:
+        page = index.pages[at]
+        gram = chances[at] / max(1, len(page.grams))
+        for k in page.elements:
+            e = index.elements[k]
+            per_gram = gram * telling(e, rare)
+            for u in page.grams[e.low : e.high]:  # with those that reach into the next excerpt
+                weight[u] += per_gram
     return weight
 
 
@@ -92,8 +94,9 @@ class Cover:
     def gain(self, k: int) -> float:
         """What the window would gain by this excerpt, per token. A new label counts half: more of its page may follow."""
         e = self.elements[k]
-        cost = self.cost(k) if e.page in self.begun else e.cost + 0.5 * self.pages[e.page].label_cost
-        return sum(map(self.open.__getitem__, self.units(k))) / cost
+        if e.page in self.begun:
+            return sum(map(self.open.__getitem__, self.units(k))) / self.cost(k)
+        return sum(map(self.open.__getitem__, e.units)) / (e.cost + 0.5 * self.pages[e.page].label_cost)
 
     def loss(self, k: int) -> float:
         """What it would lose without this taken one, per token."""
@@ -164,9 +167,9 @@ def choose(index: Index, room: float, first: int = 0, last: int | None = None) -
         cost += pages[i].cost
     candidates = [k for i in sorted(near) for k in pages[i].elements]
     share = min(1.0, room / max(1, sum(p.cost for p in pages[first:last])))
-    weight = weigh(index, chances, set(near), rare, share)
+    weight = weigh(index, chances, near, rare, share)
     for page in pages[last:]:
-        for u in (*page.distinct, *page.grams):
+        for u in (*page.content, *page.grams):
             weight[u] = 0.0
     cover = Cover(index, weight, room)
     heap = [(-cover.gain(k), k) for k in candidates]

@@ -157,7 +157,7 @@ class Evidence:
         rate = source.tokens / max(1, len(source.text))
         head = -1
         for line, clause, piece in cut(source.text):
-            found = self._identifiers(piece)
+            found = self.identifiers(piece)
             x = len(self.elements)
             is_row = source.encoded and "|" in piece
             if not is_row:
@@ -173,7 +173,17 @@ class Evidence:
                 place[name] = x
                 lines[name] = lines.get(name, 0) + 1
 
-    def _identifiers(self, piece: str) -> tuple[str, ...]:
+    def beside(self, x: int) -> list[int]:
+        """The clauses before and after an element that is one."""
+        elements, e = self.elements, self.elements[x]
+        return [
+            y
+            for y in (x - 1, x + 1)
+            if 0 <= y < len(elements) and elements[y].text_number == e.text_number and elements[y].line == e.line
+        ]
+
+    def identifiers(self, piece: str) -> tuple[str, ...]:
+        """Those in a line, a clause or a label."""
         # Lines repeat (files are read again, logs say the same): remembered, but not without bound.
         found = self._cache.get(piece)
         if found is None:

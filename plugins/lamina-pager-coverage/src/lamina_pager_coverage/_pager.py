@@ -87,6 +87,8 @@ class _Session:
         self.talk = Talk()
         self.forms: dict[int, Shortened] = {}
         """Page id to the form in which it entered."""
+        self.sizes: dict[int, tuple[Shortened | None, tuple[int, int]]] = {}
+        """Position to a form of its page, with its tokens in all and those of its texts."""
         self.items: list[Item] = []
         self.windows = 0
         """Windows asked for that did not take a compaction."""
@@ -109,6 +111,7 @@ class _Session:
         known = pages[max(0, self._looked - len(self._newest)) : self._looked]
         if self._looked > len(pages) or any(map(_differ, self._newest, known)):
             self.evidence, self.talk, self.items = Evidence(settings.statement), Talk(), []
+            self.sizes.clear()
             self.tokens = self.tool_tokens = self._looked = 0
         for at in range(self._looked, len(pages)):
             page = pages[at]
@@ -165,7 +168,6 @@ class _Frame:
     """Whether the window is to be filled, rather than to leave room and to cost little."""
     used: int = 0
     solid: int = 0
-    tokens: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def form(self, at: int) -> Shortened | None:
         """The form of the page in this plan; ``None`` for verbatim."""
@@ -175,13 +177,14 @@ class _Frame:
 
     def page_tokens(self, at: int) -> tuple[int, int]:
         """Of the page in its form: all its tokens, and those of its texts."""
-        found = self.tokens.get(at)
-        if found is None:
-            page, form = self.request.pages[at], self.form(at)
+        form = self.form(at)
+        found = self.session.sizes.get(at)
+        if found is None or found[0] is not form:
+            page = self.request.pages[at]
             whole = page.tokens if form is None else form.tokens
             frames = 4 * sum(1 + len(message.calls) for message in page.messages)
-            found = self.tokens[at] = (whole, max(0, whole - frames))
-        return found
+            found = self.session.sizes[at] = (form, (whole, max(0, whole - frames)))
+        return found[1]
 
 
 class CoveragePager:
@@ -264,7 +267,6 @@ class CoveragePager:
             form = await shorten_to(request, pages[last], limit)
             if form is not None:
                 frame.fitted[last] = form
-                frame.tokens.pop(last, None)
         return frame
 
     def _cut_tail(self, frame: _Frame) -> None:
@@ -293,12 +295,13 @@ class CoveragePager:
         spared = max(0.0, 1 - cached / new) if new else 0.0
         lines, whole = self._worthwhile(frame, value, candidates, price, WIDE * limit)
         await self._apply_scores(frame, value, lines, whole)
+        beside = {x: clauses for x in lines if (clauses := frame.session.evidence.beside(x))}
         best_net, best = float("-inf"), None
         for kept in self._options(frame, limit, len(lines)):
             shown = self._shown(frame, kept, value, candidates)
             if kept and (shown.tokens > limit or shown.loose > settings.loose_ratio * (frame.solid + shown.solid)):
                 continue
-            scene = self._scene(frame, kept, lines, whole, value)
+            scene = self._scene(frame, kept, lines, beside, whole, value)
             found = self._fill(frame, kept, shown, scene, limit, price)
             if found is None:
                 continue
@@ -346,8 +349,7 @@ class CoveragePager:
                 page = evidence.elements[x].page
                 if page < frame.start and page not in frame.must:
                     candidates.setdefault(x, []).append(name)
-                    times = request.faults.get(request.pages[page].id, 0)
-                    if times:
+                    if request.faults and (times := request.faults.get(request.pages[page].id, 0)):
                         value[name] = min(1.0, value[name] * (1 + times))
         return value, candidates
 
@@ -445,6 +447,7 @@ class CoveragePager:
         frame: _Frame,
         kept: list[Item],
         lines: Mapping[int, Sequence[str]],
+        beside: Mapping[int, Sequence[int]],
         whole: Mapping[int, tuple[str, ...]],
         value: Mapping[str, float],
     ) -> Scene:
@@ -456,13 +459,14 @@ class CoveragePager:
         pages = {evidence.elements[x].page for x in free}
         return Scene(
             elements=evidence.elements,
+            beside=beside,
             spans=evidence.spans,
             candidates=free,
             page_names={at: names for at, names in whole.items() if at >= begin},
             value=value,
             page_tokens={at: frame.page_tokens(at) for at in {*pages, *whole}},
             label_tokens={at: 3 + len(evidence.labels[at]) // 3 for at in pages},
-            label_names={at: identifiers(evidence.labels[at]) for at in pages},
+            label_names={at: evidence.identifiers(evidence.labels[at]) for at in pages},
         )
 
     def _fill(

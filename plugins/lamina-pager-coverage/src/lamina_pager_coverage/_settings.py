@@ -67,7 +67,7 @@ class CoverageSettings:
     """In a session of talk, so many newest pages stay whole."""
     talk_reach_tokens: int = field(default=30_000, validator=validators.gt(0))
     """In a session of talk, at least so many of the newest tokens are covered, and at most half as many again."""
-    talk_growth_share: float = _share(0.4, 0.1, 0.6)
+    talk_growth_share: float = _share(0.5, 0.1, 0.6)
     """In a session of talk, room left free by a compaction, unless it is the first window asked for."""
 
     def costs(self) -> tuple[float, float]:

@@ -8,12 +8,14 @@ sharpen it where they know the language.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import mul
 
-from lamina_pager_coverage._words import QUESTION, classes, names, sentences, words
+from lamina_pager_coverage._words import QUESTION, STOP, classes, folded, names, sentences, written
 
 MARKS = {"assistant": ">"}
 """What stands behind a page's number for who spoke; nothing for the user."""
@@ -23,20 +25,20 @@ MARKS = {"assistant": ">"}
 class Element:
     """An excerpt that is taken or not as a whole: ``text[start:end]`` of a page, ``words[low:high]`` of it."""
 
-    page: int
-    """Position in :attr:`Index.pages`."""
     start: int
     end: int
     low: int
     high: int
-    cost: int
-    """Tokens."""
-    words: tuple[int, ...]
-    """Each once."""
-    units: tuple[int, ...]
-    """These, and its trigrams."""
     facts: tuple[float, ...]
     """Those of :data:``EXCERPT`` that do not change when more messages come."""
+    cost: int = -1
+    """Tokens."""
+    page: int = -1
+    """Position in :attr:`Index.pages`."""
+    words: tuple[int, ...] = ()
+    """Each once."""
+    units: tuple[int, ...] = ()
+    """Those worth covering by themselves, and its trigrams."""
 
 
 @dataclass(slots=True)
@@ -47,33 +49,25 @@ class Said:
     """Of its page in the session."""
     mark: str
     text: str
-    label_cost: int
-    cost: int
-    """Tokens of its excerpts."""
-    grams: list[int]
-    """``grams[i]`` begins at the i-th word."""
-    distinct: set[int]
-    names: set[int]
-    """Words written with a capital inside a sentence."""
-    elements: range
-    facts: tuple[float, ...]
-    """Those of :data:``MESSAGE`` that do not change when more messages come."""
-    asks: bool
-    asks_you: bool
-
-
-@dataclass(slots=True)
-class _Reading:
-    """A message while it is read."""
-
     words: list[int] = field(default_factory=list)
-    spans: list[tuple[int, int, int, int, tuple[float, ...]]] = field(default_factory=list)
-    """Start, end, low, high and facts of each sentence."""
     names: set[int] = field(default_factory=set)
-    said: list[int] = field(default_factory=list)
-    """Words without those of questions and bracketed remarks."""
+    """Words written with a capital inside a sentence."""
+    facts: tuple[float, ...] = ()
+    """Those of :data:``MESSAGE`` that do not change when more messages come."""
     asks: bool = False
     asks_you: bool = False
+    label_cost: int = 0
+    cost: int = 0
+    """Tokens of its excerpts."""
+    grams: list[int] = field(default_factory=list)
+    """``grams[i]`` begins at the i-th word."""
+    distinct: set[int] = field(default_factory=set)
+    """Words."""
+    content: set[int] = field(default_factory=set)
+    """Those that are worth covering by themselves."""
+    taken_up: set[int] = field(default_factory=set)
+    """Words that the next message says too."""
+    elements: range = range(0)
 
 
 class Index:
@@ -83,97 +77,138 @@ class Index:
     """
 
     def __init__(self) -> None:
-        self.ids: dict[str, int] = {}
-        self.trigrams: dict[int, int] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        # A missing key gets the next number without a call into Python.
+        self.ids: defaultdict[str, int] = defaultdict()
+        self.ids.default_factory = self.ids.__len__
+        self.trigrams: defaultdict[int, int] = defaultdict(itertools.count(-1, -1).__next__)
         """By its three words, 21 bits each: a third of the memory of a tuple."""
-        self.bits: list[int] = []
-        """By word: the word lists that it is on."""
-        self.df: list[int] = []
-        """By word: in how many messages it stands."""
+        self.stops: set[int] = set()
+        """Words that are never worth covering by themselves."""
+        self.places: list[list[int]] = []
+        """By word: the messages (positions in ``pages``) where it stands."""
+        self._tallies: list[int] = []
+        """By word: the word lists that it is on, each in a field of its own, so that sums count them."""
         self.pages: list[Said] = []
         self.elements: list[Element] = []
+        self.cost = 0
+        """Tokens of all excerpts."""
 
-    def add(self, id: int, role: str, text: str, count: Callable[[Sequence[str]], Sequence[int]]) -> None:
-        """Take in the message of a page."""
-        known, begin, page = len(self.df), len(self.elements), len(self.pages)
-        r = self._read(text)
-        label = f"{id}{MARKS.get(role, '')}"
-        label_cost, *costs = count([label, *(" " + text[start:end] for start, end, *_ in r.spans)])
-        distinct = set(r.words)
-        trigrams = self.trigrams
-        grams = [
-            trigrams.setdefault(a << 42 | b << 21 | c, ~len(trigrams))
-            for a, b, c in zip(r.words, r.words[1:], r.words[2:], strict=False)
-        ]
-        for word in distinct:
-            self.df[word] += 1
-        for (start, end, low, high, facts), cost in zip(r.spans, costs, strict=True):
-            own = tuple(dict.fromkeys(r.words[low:high]))
-            units = own + tuple(dict.fromkeys(grams[low : max(low, high - 2)]))
-            self.elements.append(Element(page, start, end, low, high, cost, own, units, facts))
-        new = sum(word >= known for word in distinct) / max(1, len(distinct))
-        self.pages.append(
-            Said(
-                id,
-                MARKS.get(role, ""),
-                text,
-                label_cost,
-                sum(costs),
-                grams,
-                distinct,
-                r.names,
-                range(begin, len(self.elements)),
-                self._facts(r, new),
-                r.asks,
-                r.asks_you,
+    def extend(
+        self,
+        messages: Iterable[tuple[int, str, str, int | None]],
+        count: Callable[[Sequence[str]], Sequence[int]],
+    ) -> None:
+        """Take in messages: page id, role, text, and its tokens where they are known."""
+        read: list[tuple[Said, list[Element]]] = []
+        uncounted: list[str] = []
+        for id, role, text, tokens in messages:
+            said = Said(id, MARKS.get(role, ""), text)
+            elements = self._read(said, read[-1][0] if read else self.pages[-1] if self.pages else None)
+            read.append((said, elements))
+            uncounted.append(f"{id}{said.mark}")
+            if len(elements) == 1 and tokens is not None:
+                elements[0].cost = max(1, tokens)  # as good as the whole text
+            else:
+                uncounted += [" " + text[e.start : e.end] for e in elements]
+        costs = iter(count(uncounted))
+        for said, elements in read:
+            said.label_cost = next(costs)
+            for e in elements:
+                if e.cost < 0:
+                    e.cost = next(costs)
+            self._enter(said, elements)
+
+    def forget(self, n: int) -> None:
+        """Drop the first ``n`` messages; the others are numbered anew, so that nothing is held of what is gone."""
+        kept, elements, spelled = self.pages[n:], self.elements, list(self.ids)
+        self._clear()
+        for said in kept:
+            said.words = self._number([spelled[w] for w in said.words])
+            said.names = set(self._number([spelled[w] for w in said.names]))
+            self._enter(said, [elements[k] for k in said.elements])
+
+    def _enter(self, said: Said, elements: list[Element]) -> None:
+        """Let a message that was read count."""
+        number = self.trigrams.__getitem__
+        ws = said.words
+        said.grams = [number(a << 42 | b << 21 | c) for a, b, c in zip(ws, ws[1:], ws[2:], strict=False)]
+        said.distinct, said.taken_up = set(ws), set()
+        said.content = said.distinct - self.stops
+        is_content = said.content.__contains__
+        for word in said.distinct:
+            self.places[word].append(len(self.pages))
+        for e in elements:
+            e.page = len(self.pages)
+            e.words = tuple(dict.fromkeys(ws[e.low : e.high]))
+            e.units = tuple(filter(is_content, e.words)) + tuple(
+                dict.fromkeys(said.grams[e.low : max(e.low, e.high - 2)])
             )
-        )
+        if self.pages:
+            self.pages[-1].taken_up = self.pages[-1].distinct & said.distinct
+        said.cost = sum(e.cost for e in elements)
+        said.elements = range(len(self.elements), len(self.elements) + len(elements))
+        self.cost += said.cost
+        self.elements += elements
+        self.pages.append(said)
 
-    def _read(self, text: str) -> _Reading:
-        r = _Reading()
-        for start, end in sentences(text):
-            raw = text[start:end]
-            ws = words(raw)
-            if not ws:
+    def _read(self, said: Said, before: Said | None) -> list[Element]:
+        """Words, names and facts of a message, and its sentences as excerpts."""
+        out: list[Element] = []
+        known, told = len(self.places), 0
+        everything = 0
+        for start, end in sentences(said.text):
+            raw = said.text[start:end]
+            found = written(raw)
+            if not found:
                 continue
-            low, n = len(r.words), len(ws)
-            r.words += map(self.word, ws)
-            me, you, time, courtesy, *_ = _tally(self.bits, r.words[low:])
-            r.names.update(map(self.word, names(raw)))
+            ws = self._number(folded(found))
+            tally = sum(map(self._tallies.__getitem__, ws))
+            me, you, time, courtesy, *_ = _fields(tally)
+            everything += tally
+            said.names.update(self._number(names(found)))
             if raw[0] not in "[（(":
-                r.asks = raw.endswith(QUESTION)
-                r.asks_you |= r.asks and you > 0
-                if not r.asks:
-                    r.said += r.words[low:]
+                said.asks = raw.endswith(QUESTION)
+                said.asks_you |= said.asks and you > 0
+                told += 0 if said.asks else tally
+            low, n = len(said.words), len(ws)
+            said.words += ws
             facts = (float(me > 0), math.log1p(time), you / n, courtesy / n, math.log(n))
-            r.spans.append((start, end, low, low + n, facts))
-        return r
-
-    def _facts(self, r: _Reading, new: float) -> tuple[float, ...]:
-        n = max(1, len(r.words))
-        me, _, _, _, _, number = _tally(self.bits, r.said)
-        _, you, time, courtesy, past, *_ = _tally(self.bits, r.words)
-        before = self.pages[-1] if self.pages else None
+            out.append(Element(start, end, low, low + n, facts))
+        new = (len(self.places) - known) / max(1, len(set(said.words)))
+        n = max(1, len(said.words))
+        me, _, _, _, _, number = _fields(told)
+        _, you, time, courtesy, past, _ = _fields(everything)
         answers = float(before is not None and before.asks)
         asked_you = float(before is not None and before.asks_you)
-        return (
+        said.facts = (
             answers, answers * math.log1p(me), asked_you, math.log1p(me), you / n, math.log1p(time),
             courtesy / n, past / n, math.log1p(number), new,
         )  # fmt: skip
+        return out
 
-    def word(self, word: str) -> int:
-        """The number of a word."""
-        number = self.ids.setdefault(word, len(self.df))
-        if number == len(self.df):
-            self.bits.append(classes(word))
-            self.df.append(0)
-        return number
+    def _number(self, ws: list[str]) -> list[int]:
+        """The numbers of words, new ones included."""
+        numbers = list(map(self.ids.__getitem__, ws))
+        if len(self.ids) > len(self.places):
+            for word in list(itertools.islice(reversed(self.ids), len(self.ids) - len(self.places)))[::-1]:
+                bits = classes(word)
+                if bits & STOP:
+                    self.stops.add(len(self.places))
+                self._tallies.append(sum(1 << _FIELD * k for k in range(_FIELDS) if bits >> k & 1))
+                self.places.append([])
+        return numbers
 
 
-def _tally(bits: list[int], ws: list[int]) -> list[int]:
-    """How many of the words are on each list."""
-    on = [b for i in ws if (b := bits[i])]
-    return [sum(b >> k & 1 for b in on) for k in range(6)]
+_FIELDS, _FIELD = 6, 32
+"""Word lists that are counted, and the bits of a count."""
+
+
+def _fields(tally: int) -> list[int]:
+    """How many words are on each list."""
+    return [tally >> _FIELD * k & ((1 << _FIELD) - 1) for k in range(_FIELDS)] if tally else [0] * _FIELDS
 
 
 MESSAGE = {
@@ -208,10 +243,13 @@ def message_facts(index: Index, rare: Sequence[float]) -> Iterator[tuple[float, 
     """By page: the values of ``MESSAGE``."""
     worth = rare.__getitem__
     log = math.log1p
-    pages = index.pages
-    for page, after in zip(pages, [*pages[1:], None], strict=True):
-        taken_up = log(sum(map(worth, page.distinct & after.distinct))) if after else 0.0
-        yield log(sum(map(worth, page.distinct))), log(sum(map(worth, page.names))), taken_up, *page.facts
+    for page in index.pages:
+        yield (
+            log(sum(map(worth, page.distinct))),
+            log(sum(map(worth, page.names))),
+            log(sum(map(worth, page.taken_up))),
+            *page.facts,
+        )
 
 
 def excerpt_facts(element: Element, rare: Sequence[float]) -> tuple[float, ...]:
@@ -223,7 +261,7 @@ def rarity(index: Index) -> list[float]:
     """By word: 1 if it stands in one page only, 0 if in 1.5 sqrt(pages) or more."""
     scale = 1 / math.log(max(3.0, 1.5 * math.sqrt(len(index.pages))))
     steps = [1.0] + [max(0.0, 1 - math.log(d) * scale) for d in range(1, len(index.pages) + 1)]
-    return [steps[d] for d in index.df]
+    return [steps[len(at)] for at in index.places]
 
 
 def needed(index: Index, rare: Sequence[float]) -> list[float]:

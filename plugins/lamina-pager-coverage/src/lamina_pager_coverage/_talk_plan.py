@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from lamina.model import Page
+from lamina.model import Page, Text
 from lamina.protocols import Digest, Entry, Excerpt, PagedOut, PlanRequest, Shortened, Verbatim
 from lamina_pager_coverage._cover import choose, lines
 from lamina_pager_coverage._settings import CoverageSettings
@@ -39,10 +39,7 @@ class Talk:
             first_time: Whether this is the first window asked for: then nothing is left free to grow.
         """
         pages = request.pages
-        self._forget(pages, settings.talk_reach_tokens)
-        for at in range(self.offset + len(self.index.pages), len(pages)):
-            page = pages[at]
-            self.index.add(page.id, page.role, "" if page.role == "system" else page.text, request.count)
+        self._follow(pages, settings.talk_reach_tokens, request.count)
         room = request.budget - sum(pages[at].tokens for at in must) - request.stub_tokens
         start, left = _tail(request, must, form, settings.talk_pages, room)
         growth = 0 if first_time else int(settings.talk_growth_share * room)
@@ -65,16 +62,24 @@ class Talk:
                 yield Entry(page.id, page.id, form(at) or Verbatim(), "newest")
                 at += 1
 
-    def _forget(self, pages: Sequence[Page], reach: int) -> None:
-        """Begin a new index with the newest messages once it holds half more than the reach: a choice costs what it holds."""
-        if sum(said.cost for said in self.index.pages) > 1.5 * reach:
-            self.index = Index()
-        if self.index.pages:
-            return
-        self.offset = len(pages)
-        while self.offset > 0 and reach > 0:
-            self.offset -= 1
-            reach -= pages[self.offset].tokens
+    def _follow(self, pages: Sequence[Page], reach: int, count: Callable[[Sequence[str]], Sequence[int]]) -> None:
+        """Read what is new. A choice costs what the index holds: beyond half more than the reach, the oldest go."""
+        index = self.index
+        known, first, left = self.offset + len(index.pages), len(pages), reach
+        while first > known and left > 0:
+            first -= 1
+            left -= pages[first].tokens
+        if first > known:
+            index = self.index = Index()
+            self.offset = first
+        elif index.cost > 1.5 * reach:
+            gone, held = 0, index.cost
+            while held > left and gone < len(index.pages):
+                held -= index.pages[gone].cost
+                gone += 1
+            index.forget(gone)
+            self.offset += gone
+        index.extend((_message(pages[at]) for at in range(first, len(pages))), count)
 
     def _excerpts(self, request: PlanRequest, runs: list[tuple[int, int]], room: int) -> list[Excerpt]:
         """The excerpts of the pages in these stretches that fit the room, digests' own lines and frames included."""
@@ -100,6 +105,16 @@ class Talk:
                 return excerpts
             while chosen and over > 0:
                 over -= index.elements[chosen.pop()].cost
+
+
+def _message(page: Page) -> tuple[int, str, str, int | None]:
+    """What the index takes in of a page."""
+    if page.role == "system":
+        return page.id, page.role, "", 0
+    plain = len(page.messages) == 1 == len(page.part_tokens) and all(
+        isinstance(part, Text) for part in page.messages[0].parts
+    )
+    return page.id, page.role, page.text, sum(page.part_tokens[0]) if plain else None
 
 
 def _tail(

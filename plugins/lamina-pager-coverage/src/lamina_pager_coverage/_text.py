@@ -10,8 +10,12 @@ from typing import Any
 # Scripts without spaces between words: their letters never join an identifier.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _LETTER = rf"[^\W{_UNSPACED}]"
-_IDENTIFIER = re.compile(rf"(?:{_LETTER}|[#$])(?:{_LETTER}|[./\-#:@$]){{3,}}{_LETTER}")
+# Most words are plain ones, which name nothing: an alternative without a group passes over them.
+_PLAIN = r"[A-Za-z][a-z]*+(?![\w./\-#:@$])"
+_IDENTIFIER = re.compile(rf"{_PLAIN}|((?:{_LETTER}|[#$])(?:{_LETTER}|[./\-#:@$]){{3,}}{_LETTER})")
 _TELLING = re.compile(r"[\d_/]|\w\.\w")
+_ASCII_IDENTIFIER = re.compile(rf"{_PLAIN}|([\w#$][\w./\-#:@$]{{3,}}\w)", re.ASCII)
+_ASCII_TELLING = re.compile(r"[\d_/]|\w\.\w|[a-z][A-Z]", re.ASCII)
 _CLAUSE_END = re.compile(r"(?<=[,;.!?|}\])])\s+|(?<=[。，；！？、])")
 _LONG_LINE = 240
 """Characters; a longer line is cut into clauses."""
@@ -25,6 +29,8 @@ def identifiers(text: str) -> tuple[str, ...]:
     At least five characters, with a digit, an underscore, a slash, an inner dot or an inner capital, in any script that
     separates words.
     """
+    if text.isascii():
+        return tuple(dict.fromkeys(filter(_ASCII_TELLING.search, _ASCII_IDENTIFIER.findall(text))))
     return tuple(dict.fromkeys(a for a in _IDENTIFIER.findall(text) if _TELLING.search(a) or _inner_capital(a)))
 
 

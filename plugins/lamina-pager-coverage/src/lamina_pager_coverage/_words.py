@@ -11,15 +11,19 @@ def _list(text: str) -> frozenset[str]:
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 _WORD = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
+"""The same in a text of ASCII characters alone: five times as fast."""
 _SPACELESS = re.compile(f"[{_CJK}]")
-_END = re.compile(
+_STOP = (
     r"(?P<stop>[.!?…]+[\"'”’»)\]]*)(?=\s)"  # a full stop before white space
     r"|[。！？｡]+[」』”’）)]*"  # or the ideographic one, before anything
     r"|\n+"
-    r"|(?<=\])[ \t]+"  # a bracketed remark stands for itself: a time stamp, a caption
-    r"|[ \t]+(?=\[)"
 )
+_END = re.compile(_STOP)
+_END_OR_BRACKET = re.compile(_STOP + r"|(?<=\])[ \t]+|[ \t]+(?=\[)")
+"""The same in a text with brackets: a bracketed remark stands for itself, be it a time stamp or a caption."""
 _CLAUSE = re.compile(r"(?<=[,;:])\s+|\s+(?=[–—-]\s)|(?<=[、，；：])")
+_CLAUSE_MARK = re.compile("[,;:–—、，；：-]")
 _ABBREVIATION = _list(
     """
     mr mrs ms dr st vs etc eg ie e.g i.e no fig jr sr prof approx dept inc ltd co bzw ca z.b usw nr sra sto mme mlle
@@ -34,8 +38,23 @@ CLAUSE = 8
 
 def words(text: str) -> list[str]:
     """The words of a text, folded for comparison; runs of script without spaces become overlapping character pairs."""
+    return folded(written(text))
+
+
+def written(text: str) -> list[str]:
+    """The words of a text as they are written; runs of script without spaces whole."""
+    return (_ASCII_WORD if text.isascii() else _WORD).findall(text)
+
+
+def folded(found: list[str]) -> list[str]:
+    """Written words, folded for comparison; runs of script without spaces as overlapping character pairs."""
+    if not found:
+        return []
+    joined = " ".join(found)
+    if joined.isascii() or not _SPACELESS.search(joined):
+        return joined.lower().replace("’", "").replace("'", "").split(" ")  # at once: a call for each word costs more
     out: list[str] = []
-    for w in _WORD.findall(text):
+    for w in found:
         if _SPACELESS.match(w):
             out += [w[i : i + 2] for i in range(len(w) - 1)] or [w]
         else:
@@ -47,7 +66,8 @@ def sentences(text: str) -> list[tuple[int, int]]:
     """Spans of the sentences of a text: in order, disjoint, without surrounding white space. Long ones become clauses."""
     spans: list[tuple[int, int]] = []
     start = 0
-    for m in _END.finditer(text):
+    # Where there is no bracket, every end begins with one of a few characters, which is ten times as fast to look for.
+    for m in (_END_OR_BRACKET if "[" in text or "]" in text else _END).finditer(text):
         if m["stop"] and m["stop"][0] == "." and _not_an_end(text, m):
             continue
         _emit(text, start, m.end(), spans)
@@ -76,7 +96,7 @@ def _emit(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> None
         end -= 1
     if start == end:
         return
-    if end - start > 4 * LONG and (n := len(words(text[start:end]))) > LONG:
+    if end - start > 4 * LONG and _CLAUSE_MARK.search(text, start, end) and (n := len(words(text[start:end]))) > LONG:
         done = 0
         for m in _CLAUSE.finditer(text, start, end):
             k = len(words(text[start : m.start()]))
@@ -183,11 +203,6 @@ def classes(word: str) -> int:
     return bits
 
 
-def names(sentence: str) -> list[str]:
-    """Words written with a capital inside a sentence."""
-    out = []
-    for k, m in enumerate(_WORD.finditer(sentence)):
-        w = m.group()
-        if k and w[0].isupper() and w != "I" and w[:2] not in ("I'", "I’"):
-            out.append(w.lower().replace("’", "").replace("'", ""))
-    return out
+def names(found: list[str]) -> list[str]:
+    """Of the written words of a sentence, those with a capital inside it, folded."""
+    return folded([w for w in found[1:] if w[0].isupper() and w != "I" and w[:2] not in ("I'", "I’")])
