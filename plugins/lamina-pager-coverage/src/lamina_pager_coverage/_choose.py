@@ -160,9 +160,9 @@ class Chooser:
         if kind == PAGE:
             if x in choice.pages:
                 return 0.0, 1
-            names, chosen = scene.page_names[x], choice.elements
+            shows, chosen = scene.page_names[x], choice.elements
             paid = sum(scene.elements[y].tokens for y in range(*scene.spans[x]) if y in chosen) if chosen else 0
-            gain = sum(map(self._named.__getitem__, names)) + sum(map(self._around.__getitem__, names))
+            gain = sum(map(self._named.__getitem__, shows)) + sum(map(self._around.__getitem__, shows))
             return gain, max(scene.page_tokens[x][0] + _PAGE_GAP - paid, 1)
         e = scene.elements[x]
         if e.page in choice.pages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -36,6 +37,8 @@ LARGE = 48
 """Tokens from which on a lossless shorter form is worth asking for when a page enters."""
 WIDE = 2
 """Candidates of so many times the room are looked at closely."""
+REACH = 6
+"""Budgets of the newest tokens that are examined of a session that comes all at once, at least."""
 PROSE = 400
 """Tokens up to which a message without calls and results is left as it is."""
 SESSIONS = 64
@@ -87,8 +90,8 @@ class _Session:
         self.talk = Talk()
         self.forms: dict[int, Shortened] = {}
         """Page id to the form in which it entered."""
-        self.sizes: dict[int, tuple[Shortened | None, tuple[int, int]]] = {}
-        """Position to a form of its page, with its tokens in all and those of its texts."""
+        self.sizes: dict[int, tuple[int, int]] = {}
+        """Position to the tokens of its page in its form: all, and those of its texts."""
         self.items: list[Item] = []
         self.windows = 0
         """Windows asked for that did not take a compaction."""
@@ -119,9 +122,12 @@ class _Session:
             if len(page.messages) > 1:
                 self.tool_tokens += page.tokens
         self._looked, self._newest = len(pages), list(pages[max(0, len(pages) - 3) :])
-        self.forms.update(forms)
+        for id, form in forms.items():
+            if self.forms.get(id) is not form:
+                self.forms[id] = form
+                self.sizes.pop(bisect_left(pages, id, key=_id), None)
         if not self.is_talk:
-            self._gather(pages, max(settings.reach_tokens, 8 * budget))
+            self._gather(pages, max(settings.reach_tokens, REACH * budget))
 
     def _gather(self, pages: Sequence[Page], reach: int) -> None:
         done, first = len(self.evidence.pages), len(pages)
@@ -146,6 +152,10 @@ def _best(rated: Sequence[tuple[float, float, int]], price: float, most_tokens: 
     return sorted(which for _, _, which in paying)
 
 
+def _id(page: Page) -> int:
+    return page.id
+
+
 def _differ(known: Page, page: Page) -> bool:
     return known.messages is not page.messages
 
@@ -162,6 +172,8 @@ class _Frame:
     """Positions that stand verbatim whatever is chosen."""
     fitted: dict[int, Shortened] = field(default_factory=dict)
     """Position to a form that was asked for now, because the page is too large for the budget."""
+    fitted_sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Tokens of pages whose form is of this plan alone; see :attr:`_Session.sizes`."""
     start: int = 0
     """The first position of the tail of newest pages."""
     fill: bool = False
@@ -177,14 +189,14 @@ class _Frame:
 
     def page_tokens(self, at: int) -> tuple[int, int]:
         """Of the page in its form: all its tokens, and those of its texts."""
-        form = self.form(at)
-        found = self.session.sizes.get(at)
-        if found is None or found[0] is not form:
-            page = self.request.pages[at]
+        sizes = self.fitted_sizes if at in self.must or at in self.fitted else self.session.sizes
+        found = sizes.get(at)
+        if found is None:
+            page, form = self.request.pages[at], self.form(at)
             whole = page.tokens if form is None else form.tokens
             frames = 4 * sum(1 + len(message.calls) for message in page.messages)
-            found = self.session.sizes[at] = (form, (whole, max(0, whole - frames)))
-        return found[1]
+            found = sizes[at] = (whole, max(0, whole - frames))
+        return found
 
 
 class CoveragePager:

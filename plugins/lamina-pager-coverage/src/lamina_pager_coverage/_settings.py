@@ -60,8 +60,8 @@ class CoverageSettings:
     """Candidates times lengths compared at a compaction, about; bounds its time."""
     live: int = field(default=4000, validator=validators.gt(0))
     """Names examined at a compaction; bounds its time."""
-    reach_tokens: int = field(default=64_000, validator=validators.gt(0))
-    """Of a session that comes all at once, so many of the newest tokens are examined, or eight budgets of them where that
+    reach_tokens: int = field(default=48_000, validator=validators.gt(0))
+    """Of a session that comes all at once, so many of the newest tokens are examined, or six budgets of them where that
     is more; bounds the first compaction."""
     talk_pages: int = field(default=2, validator=validators.ge(0), metadata={"tune": (1, 6)})
     """In a session of talk, so many newest pages stay whole."""
