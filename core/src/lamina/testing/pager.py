@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 
 import pytest
 from attrs import evolve, frozen
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from lamina.model import Page
@@ -29,6 +29,7 @@ from lamina.testing.plans import made_page, plan_request, reference_count, refer
 from lamina.testing.suite import Suite
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 OpenPager = Callable[[], AbstractAsyncContextManager[Pager]]
 
 fast = settings(max_examples=50, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -60,7 +61,25 @@ def sessions(*, min_size: int = 0, pins: bool = True) -> st.SearchStrategy[list[
     return st.lists(_PAGES, min_size=min_size, max_size=20).map(lambda drawn: _session(drawn, pins=pins))
 
 
+# Random sessions alone would at times miss what only some of them show: a page too large to enter whole that still
+# stands when a plan is made, stubs before and behind a page that must stand, a newest page that fits in a form only.
+ENTERS_LARGE = _session(
+    [("user", 300, 5, 1), ("assistant", 500, 5, 1), ("calls", 2900, 5, 1), ("assistant", 400, 5, 1)], pins=False
+)
+CROWDED = _session(
+    [("user", 20, 8, 1), *[("user", 400, 5, 1), ("assistant", 60, 1, 1), ("calls", 700, 6, 2)] * 3], pins=True
+)
+NEWEST_LARGE = _session([*[("user", 200, 5, 1), ("assistant", 150, 6, 1)] * 4, ("calls", 2800, 7, 1)], pins=False)
+EXAMPLES = (ENTERS_LARGE, CROWDED, NEWEST_LARGE)
+
 budgets = st.one_of(st.integers(1, 200), st.integers(200, 2000))
+
+
+def examples(test: F) -> F:
+    """The sessions of ``EXAMPLES``, each with a budget that it does not fit."""
+    for pages in EXAMPLES:
+        test = example(pages=pages, budget=1000)(test)
+    return test
 
 
 def smallest(request: PlanRequest, page: Page) -> int:
@@ -185,6 +204,7 @@ class PagerSuite(Suite):
         return self.run(open_pager, lambda pager: pager.plan(request))
 
     @fast
+    @examples
     @given(pages=sessions(), budget=budgets)
     def test_entries_hold_every_page_once_and_in_order(
         self, open_pager: OpenPager, pages: list[Page], budget: int
@@ -200,6 +220,7 @@ class PagerSuite(Suite):
         assert held == ids
 
     @fast
+    @examples
     @given(pages=sessions(), budget=budgets)
     def test_a_shortened_entry_holds_one_page_in_a_form_that_was_offered(
         self, open_pager: OpenPager, pages: list[Page], budget: int
@@ -212,6 +233,7 @@ class PagerSuite(Suite):
                 assert entry.rendition in offered
 
     @fast
+    @examples
     @given(pages=sessions(), budget=budgets)
     def test_a_digest_quotes_its_own_pages_in_order(
         self, open_pager: OpenPager, pages: list[Page], budget: int
@@ -225,6 +247,7 @@ class PagerSuite(Suite):
                 assert all(entry.first <= page <= entry.last and page in ids for page in quoted)
 
     @fast
+    @examples
     @given(pages=sessions(min_size=1), budget=budgets)
     def test_pinned_and_system_pages_stand_verbatim(
         self, open_pager: OpenPager, pages: list[Page], budget: int
@@ -236,6 +259,7 @@ class PagerSuite(Suite):
                 assert all(isinstance(rendition, Verbatim) for rendition in held)
 
     @fast
+    @examples
     @given(pages=sessions(min_size=1), budget=budgets)
     def test_the_newest_page_stands_where_it_fits_in_any_form(
         self, open_pager: OpenPager, pages: list[Page], budget: int
@@ -246,6 +270,7 @@ class PagerSuite(Suite):
         assert all(isinstance(entry.rendition, Verbatim | Shortened) for entry in held)
 
     @fast
+    @examples
     @given(pages=sessions(min_size=1), budget=budgets)
     def test_the_window_fits_the_budget_where_what_must_stay_does(
         self, open_pager: OpenPager, pages: list[Page], budget: int
@@ -256,6 +281,7 @@ class PagerSuite(Suite):
         assert window_tokens(request, plan.entries) <= budget
 
     @few
+    @examples
     @given(pages=sessions(min_size=1), budget=budgets)
     def test_a_plan_whose_compressors_offer_nothing_fits_too(
         self, open_pager: OpenPager, pages: list[Page], budget: int
@@ -269,6 +295,7 @@ class PagerSuite(Suite):
         assert window_tokens(request, plan.entries) <= budget
 
     @few
+    @examples
     @given(pages=sessions(), budget=budgets)
     def test_the_same_request_gets_the_same_plan(self, open_pager: OpenPager, pages: list[Page], budget: int) -> None:
         async def twice(pager: Pager) -> tuple[Plan, Plan]:
@@ -278,6 +305,7 @@ class PagerSuite(Suite):
         assert first == second == self.plan(open_pager, plan_request(pages, budget))
 
     @few
+    @examples
     @given(pages=sessions(min_size=1), budget=budgets)
     def test_every_entry_says_why(self, open_pager: OpenPager, pages: list[Page], budget: int) -> None:
         plan = self.plan(open_pager, plan_request(pages, budget))
@@ -337,6 +365,7 @@ class PagerSuite(Suite):
         assert form is None or (form in offered and form.tokens < page.tokens)
 
     @few
+    @examples
     @given(pages=sessions(min_size=2), budget=st.integers(1000, 3000))
     def test_a_session_driven_page_by_page_stays_within_its_budget(
         self, open_pager: OpenPager, pages: list[Page], budget: int
@@ -349,6 +378,7 @@ class PagerSuite(Suite):
                     assert entry.rendition in turn.offered
 
     @few
+    @examples
     @given(pages=sessions(min_size=2, pins=False), budget=st.integers(1000, 3000))
     def test_a_plan_settles_what_was_due(self, open_pager: OpenPager, pages: list[Page], budget: int) -> None:
         for turn in self.run(open_pager, lambda pager: drive(pager, pages, budget)):
