@@ -202,7 +202,7 @@ class Engine:
             offer=self._offer, count=self._parts.count, query=query,
         )  # fmt: skip
         epoch = self.epoch
-        self.gate.forget()
+        self.gate.known.clear()
         try:
             form = await pager.admit(request)
             if form is None:
@@ -218,7 +218,7 @@ class Engine:
             self._complain(name, error)
             return None
         finally:
-            self.gate.forget()
+            self.gate.known.clear()
         return slot if await self._save(Admitted(slot.entries[0]), epoch) else None
 
     def _append(self, slot: Slot) -> None:
@@ -265,7 +265,7 @@ class Engine:
             # The pager cannot know of the line before a window that would open with the model's words.
             opening = self._opening_tokens(n)
             request = self._request(budget - opening if needed <= budget - opening else budget, query, n)
-            self.gate.forget()
+            self.gate.forget(self.slots)
             try:
                 plan = await pager.plan(request)
                 slots = self.gate.arrange(plan, self.pages, n, name)
@@ -277,7 +277,7 @@ class Engine:
                 slots = self.gate.arrange(self._fallback(budget, n, needed), self.pages, n, "lamina")
                 self.gate.check_budget(slots, budget, "lamina")
             finally:
-                self.gate.forget()
+                self.gate.forget(self.slots)
             if self.epoch != epoch:
                 continue
             entries = tuple(entry for slot in slots for entry in slot.entries)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import evolve
 
@@ -43,10 +43,10 @@ class Gate:
             tokens = self._noticed[text] = self.frame + self._count((text,))[0]
         return tokens
 
-    def forget(self) -> None:
-        """Let go of what was counted for one plan."""
+    def forget(self, standing: Iterable[Slot]) -> None:
+        """Let go of what was counted for one plan, but for what stands: the next plan may keep that."""
         self.known.clear()
-        self._noticed.clear()
+        self._noticed = {slot.messages[0].text: slot.tokens for slot in standing if slot.page is None}
 
     # ---------------------------------------------------------------- slots
 

@@ -267,6 +267,8 @@ class IndexSuite(Suite):
     )
     @example(steps=[("add", {"a": ["port"]}), ("add", {"a": []}), ("remove", frozenset("a")), ("add", {"a": []})])
     @example(steps=[("add", {"a": [], "b": []}), ("clear", None), ("add", {"b": []})])
+    @example(steps=[("add", {"a": ["port"]}), ("add", {"a": []})])
+    @example(steps=[("add", {"a": [], "b": []}), ("remove", frozenset("a"))])
     def test_it_agrees_with_a_dict_of_what_it_holds(self, open_index: OpenIndex, steps: list[tuple[str, Any]]) -> None:
         """Every text has a word of its own, by which it and nothing else is found."""
         numbers = itertools.count()

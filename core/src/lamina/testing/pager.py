@@ -63,14 +63,16 @@ def sessions(*, min_size: int = 0, pins: bool = True) -> st.SearchStrategy[list[
 
 # Random sessions alone would at times miss what only some of them show: a page too large to enter whole that still
 # stands when a plan is made, stubs before and behind a page that must stand, a newest page that fits in a form only.
-ENTERS_LARGE = _session(
-    [("user", 300, 5, 1), ("assistant", 500, 5, 1), ("calls", 2900, 5, 1), ("assistant", 400, 5, 1)], pins=False
+_LARGE: list[tuple[Kind, int, int, int]] = [
+    ("user", 300, 5, 1), ("assistant", 500, 5, 1), ("calls", 2900, 5, 1), ("assistant", 400, 5, 1),
+]  # fmt: skip
+_CROWD: list[tuple[Kind, int, int, int]] = [("user", 400, 5, 1), ("assistant", 60, 1, 1), ("calls", 700, 6, 2)]
+_MANY: list[tuple[Kind, int, int, int]] = [("user", 200, 5, 1), ("assistant", 150, 6, 1)]
+EXAMPLES = (
+    _session(_LARGE, pins=False),
+    _session([("user", 20, 8, 1), *_CROWD, *_CROWD, *_CROWD], pins=True),
+    _session([*_MANY, *_MANY, *_MANY, *_MANY, ("calls", 2800, 7, 1)], pins=False),
 )
-CROWDED = _session(
-    [("user", 20, 8, 1), *[("user", 400, 5, 1), ("assistant", 60, 1, 1), ("calls", 700, 6, 2)] * 3], pins=True
-)
-NEWEST_LARGE = _session([*[("user", 200, 5, 1), ("assistant", 150, 6, 1)] * 4, ("calls", 2800, 7, 1)], pins=False)
-EXAMPLES = (ENTERS_LARGE, CROWDED, NEWEST_LARGE)
 
 budgets = st.one_of(st.integers(1, 200), st.integers(200, 2000))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from lamina_pager_coverage._talk import Index, needed, rarity, telling
 
@@ -31,7 +31,7 @@ REVISE = 0.1
 
 
 def weigh(
-    index: Index, chances: Sequence[float], near: Iterable[int], rare: Sequence[float], share: float
+    index: Index, chances: Mapping[int, float], near: Iterable[int], rare: Sequence[float], share: float
 ) -> list[float]:
     """By unit: its weight, which is the summed worth of the excerpts where it stands.
 
@@ -40,13 +40,12 @@ def weigh(
     weight = [0.0] * (len(index.ids) + len(index.trigrams))
     words = WORDS * math.sqrt(share)
     common = max(2.0, COMMON * len(index.pages))
-    silent = index.stops | {u for u, places in enumerate(index.places) if len(places) > common}
-    per_word = [
-        words * chance / max(1, len(page.content - silent)) for page, chance in zip(index.pages, chances, strict=True)
-    ].__getitem__
-    for u, places in enumerate(index.places):
-        if u not in silent:
-            weight[u] = sum(map(per_word, places))
+    silent = {u for u, places in enumerate(index.places) if len(places) > common}
+    for at, chance in chances.items():
+        worth = index.pages[at].content - silent
+        word = words * chance / max(1, len(worth))
+        for u in worth:
+            weight[u] += word
     for at in near:
         page = index.pages[at]
         gram = chances[at] / max(1, len(page.grams))
@@ -152,12 +151,14 @@ class Cover:
             del self.begun[page]
 
 
-def choose(index: Index, room: float, first: int = 0, last: int | None = None) -> list[int]:
-    """Excerpts of pages[first:last] for `room` tokens, best first. Units of the pages from `last` on are covered already."""
+def choose(index: Index, room: float, first: int, last: int, shown: Iterable[int] = ()) -> list[int]:
+    """Excerpts of pages[first:last] for `room` tokens, best first; O(what these pages and those behind them hold).
+
+    Units of the excerpts that are shown already, and of the pages from `last` on, are covered.
+    """
     pages = index.pages
-    last = len(pages) if last is None else last
     rare = rarity(index)
-    chances = needed(index, rare)
+    chances = dict(zip(range(first, last), needed(pages[first:last], rare), strict=True))
     near: list[int] = []
     cost = 0
     for i in sorted(range(first, last), key=lambda i: (-chances[i] / (pages[i].cost + 1), i)):
@@ -170,6 +171,9 @@ def choose(index: Index, room: float, first: int = 0, last: int | None = None) -
     weight = weigh(index, chances, near, rare, share)
     for page in pages[last:]:
         for u in (*page.content, *page.grams):
+            weight[u] = 0.0
+    for k in shown:
+        for u in index.elements[k].units:
             weight[u] = 0.0
     cover = Cover(index, weight, room)
     heap = [(-cover.gain(k), k) for k in candidates]

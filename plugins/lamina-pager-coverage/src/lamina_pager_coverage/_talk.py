@@ -239,11 +239,11 @@ BLEND = 0.3
 """How far the excerpt's own odds count."""
 
 
-def message_facts(index: Index, rare: Sequence[float]) -> Iterator[tuple[float, ...]]:
+def message_facts(pages: Iterable[Said], rare: Sequence[float]) -> Iterator[tuple[float, ...]]:
     """By page: the values of ``MESSAGE``."""
     worth = rare.__getitem__
     log = math.log1p
-    for page in index.pages:
+    for page in pages:
         yield (
             log(sum(map(worth, page.distinct))),
             log(sum(map(worth, page.names))),
@@ -264,10 +264,10 @@ def rarity(index: Index) -> list[float]:
     return [steps[len(at)] for at in index.places]
 
 
-def needed(index: Index, rare: Sequence[float]) -> list[float]:
+def needed(pages: Iterable[Said], rare: Sequence[float]) -> list[float]:
     """By page: the odds, as a probability, that it is needed later."""
     weights = tuple(MESSAGE.values())
-    return [_logistic(MESSAGE_0 + sum(map(mul, weights, row))) for row in message_facts(index, rare)]
+    return [_logistic(MESSAGE_0 + sum(map(mul, weights, row))) for row in message_facts(pages, rare)]
 
 
 def telling(element: Element, rare: Sequence[float]) -> float:

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 
 from lamina.model import Page, Text
+from lamina.paging import position
 from lamina.protocols import Digest, Entry, Excerpt, PagedOut, PlanRequest, Shortened, Verbatim
 from lamina_pager_coverage._cover import choose, lines
 from lamina_pager_coverage._settings import CoverageSettings
 from lamina_pager_coverage._talk import Index
 
 TOLD = "sentences that cover what was told"
+EXTENSIONS = 3
+"""Compactions in a row that leave the digests as they stand, and the cache of them valid, and add one for what is new."""
+SPREAD = 0.1
+"""How much more of the room than ``talk_growth_share`` is left free by a choice from scratch, and how much less by the
+last extension."""
+
+
+@dataclass
+class _Told:
+    """The digests that the last plan asked for."""
+
+    budget: int
+    must: frozenset[int]
+    digests: list[Entry] = field(default_factory=list)
+    chosen: list[int] = field(default_factory=list)
+    """Their elements in the index."""
+    extensions: int = 0
 
 
 class Talk:
@@ -20,6 +39,7 @@ class Talk:
         self.index = Index()
         self.offset = 0
         """Position of the first page in the index; those before it can only be paged out."""
+        self._told = _Told(0, frozenset())
 
     def entries(
         self,
@@ -42,25 +62,56 @@ class Talk:
         self._follow(pages, settings.talk_reach_tokens, request.count)
         room = request.budget - sum(pages[at].tokens for at in must) - request.stub_tokens
         start, left = _tail(request, must, form, settings.talk_pages, room)
-        growth = 0 if first_time else int(settings.talk_growth_share * room)
-        runs = _runs(must, start)
-        excerpts = self._excerpts(request, runs, max(0, left - growth)) if runs else []
-        ends = dict(runs)
+        growth = 0.0 if first_time else min(1.0, settings.talk_growth_share + SPREAD) * room
+        if first_time or not self._extend(request, must, start, left, room, settings.talk_growth_share):
+            self._tell(request, must, start, max(0, left - int(growth)))
+        ends = {entry.first: entry for entry in self._told.digests}
         at = 0
         while at < len(pages):
             page = pages[at]
-            if at in ends:
-                last = pages[ends[at] - 1].id
-                inside = tuple(e for e in excerpts if page.id <= e.page <= last)
-                shown = Digest(inside) if inside else PagedOut()
-                yield Entry(page.id, last, shown, TOLD if inside else "covers nothing worth its tokens")
-                at = ends[at]
+            if page.id in ends:
+                yield ends[page.id]
+                last = position(pages, ends[page.id].last)
+                assert last is not None
+                at = last + 1
             elif at in must:
                 yield Entry(page.id, page.id, Verbatim(), "system" if page.role == "system" else "pinned")
                 at += 1
             else:
                 yield Entry(page.id, page.id, form(at) or Verbatim(), "newest")
                 at += 1
+
+    def _tell(self, request: PlanRequest, must: Collection[int], start: int, room: int) -> None:
+        """Choose from all that was said what stands before ``start``."""
+        self._told = told = _Told(request.budget, frozenset(must))
+        runs = _runs(must, start)
+        if runs:
+            told.digests = self._digests(request, runs, room)
+
+    def _extend(
+        self, request: PlanRequest, must: Collection[int], start: int, left: int, room: int, share: float
+    ) -> bool:
+        """Add a digest of what came since the last plan to those that stand; whether that was possible."""
+        told, pages = self._told, request.pages
+        if not told.digests or told.budget != request.budget or told.extensions == EXTENSIONS or told.must != must:
+            return False
+        standing = {entry.first: entry.rendition for entry in request.entries if isinstance(entry.rendition, Digest)}
+        tokens = 0
+        for entry in told.digests:
+            held = entry.rendition
+            if isinstance(held, Digest):
+                if getattr(standing.get(entry.first), "excerpts", None) != held.excerpts:
+                    return False
+                tokens += request.digest_tokens(entry.first, entry.last, held.excerpts)
+            else:
+                tokens += request.stub_tokens
+        after = position(pages, told.digests[-1].last)
+        slice_ = int(2 * SPREAD / EXTENSIONS * room)
+        if after is None or after + 1 >= start or tokens + slice_ > left - (share - SPREAD) * room:
+            return False
+        told.digests += self._digests(request, [(after + 1, start)], slice_)
+        told.extensions += 1
+        return True
 
     def _follow(self, pages: Sequence[Page], reach: int, count: Callable[[Sequence[str]], Sequence[int]]) -> None:
         """Read what is new. A choice costs what the index holds: beyond half more than the reach, the oldest go."""
@@ -72,17 +123,30 @@ class Talk:
         if first > known:
             index = self.index = Index()
             self.offset = first
+            self._told.digests.clear()
         elif index.cost > 1.5 * reach:
             gone, held = 0, index.cost
             while held > left and gone < len(index.pages):
                 held -= index.pages[gone].cost
                 gone += 1
             index.forget(gone)
+            self._told.digests.clear()  # their elements have other numbers now
             self.offset += gone
         index.extend((_message(pages[at]) for at in range(first, len(pages))), count)
 
+    def _digests(self, request: PlanRequest, runs: list[tuple[int, int]], room: int) -> list[Entry]:
+        """The entries of these stretches, by what fits the room; digests' own lines and frames are included."""
+        out = []
+        excerpts = self._excerpts(request, runs, room)
+        for begin, end in runs:
+            first, last = request.pages[begin].id, request.pages[end - 1].id
+            inside = tuple(e for e in excerpts if first <= e.page <= last)
+            rule = TOLD if inside else "covers nothing worth its tokens"
+            out.append(Entry(first, last, Digest(inside) if inside else PagedOut(), rule))
+        return out
+
     def _excerpts(self, request: PlanRequest, runs: list[tuple[int, int]], room: int) -> list[Excerpt]:
-        """The excerpts of the pages in these stretches that fit the room, digests' own lines and frames included."""
+        """The excerpts of the pages in these stretches that fit the room."""
         pages, index = request.pages, self.index
 
         def tokens(excerpts: list[Excerpt]) -> int:
@@ -97,11 +161,12 @@ class Talk:
         begin, end = max(0, runs[0][0] - self.offset), runs[-1][1] - self.offset
         if left <= 0 or end <= begin:
             return []
-        chosen = choose(index, left, begin, end)
+        chosen = choose(index, left, begin, end, self._told.chosen)
         while True:
             excerpts = [Excerpt(page, text, mark) for page, mark, text in lines(index, chosen)]
             over: float = tokens(excerpts) - room
             if over <= 0 or not chosen:
+                self._told.chosen += chosen
                 return excerpts
             while chosen and over > 0:
                 over -= index.elements[chosen.pop()].cost
