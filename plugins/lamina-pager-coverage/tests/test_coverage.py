@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import product
+from itertools import pairwise, product
+from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -11,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamina.model import Message, Page, Text, ToolCall, ToolResult
-from lamina.protocols import Digest, PagedOut, Verbatim
+from lamina.protocols import Digest, Entry, PagedOut, Plan, Verbatim
 from lamina.testing import LoneHost
-from lamina.testing.plans import message_tokens, plan_request
+from lamina.testing.pager import drive
+from lamina.testing.plans import message_tokens, plan_request, window_tokens
 from lamina_pager_coverage import CoverageSettings, open_coverage
 from lamina_pager_coverage._choose import _PAGE_GAP, STUB, Chooser, Scene, Shown
 from lamina_pager_coverage._evidence import Element, Evidence
@@ -160,6 +162,58 @@ def kept_tokens(settings: CoverageSettings) -> int:
 
 def test_where_cached_tokens_are_cheaper_more_of_the_beginning_stays():
     assert kept_tokens(CoverageSettings(cache="anthropic")) > kept_tokens(CoverageSettings(cache="none"))
+
+
+PLACES = ("Lisbon", "Oslo", "Quito", "Perth", "Hanoi", "Lagos", "Turin")
+THINGS = ("violin", "harbour", "sourdough", "telescope", "greenhouse", "bicycle", "glacier", "lantern", "orchard")
+
+
+def chat(n: int) -> list[Page]:
+    """People who tell each other where they were, with whom and what for."""
+    told = "Last {2} I went to {0} with my cousin number {1}. We looked at the {3} there, and at an old {4} of the {5}."
+    return [
+        says(
+            k,
+            told.format(
+                PLACES[k % 7], k, ("spring", "week", "autumn")[k % 3],
+                THINGS[k % 9], THINGS[k * 5 % 8], THINGS[k * 7 % 9],
+            ),
+            "user" if k % 2 else "assistant",
+        )
+        for k in range(1, n + 1)
+    ]  # fmt: skip
+
+
+def chat_plans(n: int, budget: int, reach: int = 30_000) -> list[Plan]:
+    """The plans of a session of talk that was driven to so many pages."""
+
+    async def run() -> list[Plan]:
+        async with open_coverage(CoverageSettings(talk_reach_tokens=reach), LoneHost(Path())) as pager:
+            turns = await drive(pager, chat(n), budget)
+            assert all(window_tokens(turn.request, turn.plan.entries) <= budget for turn in turns)
+            return [turn.plan for turn in turns]
+
+    return asyncio.run(run())
+
+
+def digests(plan: Plan) -> list[Entry]:
+    return [entry for entry in plan.entries if isinstance(entry.rendition, Digest)]
+
+
+@pytest.mark.parametrize("reach", [30_000, 1500])
+def test_most_compactions_of_talk_leave_the_digests_as_they_stand(reach):
+    plans = chat_plans(300, 1000, reach)
+    stayed = [digests(b)[: len(digests(a))] == digests(a) for a, b in pairwise(plans)]
+    assert len(plans) > 10
+    assert sum(stayed) > len(stayed) / 2
+    assert not all(stayed)
+
+
+def test_what_was_said_beyond_the_reach_is_not_quoted_and_what_is_within_is():
+    last = chat_plans(300, 1000, reach=1500)[-1]
+    quoted = [excerpt.page for entry in digests(last) for excerpt in entry.rendition.excerpts]
+    assert quoted
+    assert min(quoted) > 200
 
 
 # ------------------------------------------------------------------------------------------ what counts

@@ -66,9 +66,9 @@ class CoverageSettings:
     talk_pages: int = field(default=2, validator=validators.ge(0), metadata={"tune": (1, 6)})
     """In a session of talk, so many newest pages stay whole."""
     talk_reach_tokens: int = field(default=30_000, validator=validators.gt(0))
-    """In a session of talk, at least so many of the newest tokens are covered, and at most half as many again."""
+    """In a session of talk, so many of the newest tokens are covered; what is older is paged out whole."""
     talk_growth_share: float = _share(0.5, 0.1, 0.6)
-    """In a session of talk, room left free by a compaction, unless it is the first window asked for."""
+    """In a session of talk, room left free by a compaction, about, unless it is the first window asked for."""
 
     def costs(self) -> tuple[float, float]:
         """What a token costs until the next compaction: one that stays cached, and one that is new; in plain tokens."""

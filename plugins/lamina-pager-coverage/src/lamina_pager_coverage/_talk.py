@@ -121,6 +121,14 @@ class Index:
                     e.cost = next(costs)
             self._enter(said, elements)
 
+    def newest(self, tokens: int) -> int:
+        """Where the newest messages of so many tokens begin."""
+        at = len(self.pages)
+        while at and tokens > 0:
+            at -= 1
+            tokens -= self.pages[at].cost
+        return at
+
     def forget(self, n: int) -> None:
         """Drop the first ``n`` messages; the others are numbered anew, so that nothing is held of what is gone."""
         kept, elements, spelled = self.pages[n:], self.elements, list(self.ids)

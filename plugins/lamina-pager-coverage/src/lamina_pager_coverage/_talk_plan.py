@@ -15,6 +15,8 @@ from lamina_pager_coverage._talk import Index
 TOLD = "sentences that cover what was told"
 EXTENSIONS = 3
 """Compactions in a row that leave the digests as they stand, and the cache of them valid, and add one for what is new."""
+HELD = 2.5
+"""Reaches of talk that are held before all but one are let go."""
 SPREAD = 0.1
 """How much more of the room than ``talk_growth_share`` is left free by a choice from scratch, and how much less by the
 last extension."""
@@ -39,6 +41,8 @@ class Talk:
         self.index = Index()
         self.offset = 0
         """Position of the first page in the index; those before it can only be paged out."""
+        self.reach = 0
+        """The first page of the index that may be quoted."""
         self._told = _Told(0, frozenset())
 
     def entries(
@@ -114,25 +118,22 @@ class Talk:
         return True
 
     def _follow(self, pages: Sequence[Page], reach: int, count: Callable[[Sequence[str]], Sequence[int]]) -> None:
-        """Read what is new. A choice costs what the index holds: beyond half more than the reach, the oldest go."""
-        index = self.index
-        known, first, left = self.offset + len(index.pages), len(pages), reach
+        """Read what is new; let go of what is far beyond the reach."""
+        known, first = self.offset + len(self.index.pages), len(pages)
+        left = reach
         while first > known and left > 0:
             first -= 1
             left -= pages[first].tokens
         if first > known:
-            index = self.index = Index()
+            self.index = Index()
             self.offset = first
             self._told.digests.clear()
-        elif index.cost > 1.5 * reach:
-            gone, held = 0, index.cost
-            while held > left and gone < len(index.pages):
-                held -= index.pages[gone].cost
-                gone += 1
-            index.forget(gone)
+        self.index.extend((_message(pages[at]) for at in range(first, len(pages))), count)
+        self.reach = self.index.newest(reach)
+        if self.index.cost > HELD * reach:
+            self.index.forget(self.reach)
+            self.offset, self.reach = self.offset + self.reach, 0
             self._told.digests.clear()  # their elements have other numbers now
-            self.offset += gone
-        index.extend((_message(pages[at]) for at in range(first, len(pages))), count)
 
     def _digests(self, request: PlanRequest, runs: list[tuple[int, int]], room: int) -> list[Entry]:
         """The entries of these stretches, by what fits the room; digests' own lines and frames are included."""
@@ -158,7 +159,7 @@ class Talk:
             return total
 
         left = room - tokens([])
-        begin, end = max(0, runs[0][0] - self.offset), runs[-1][1] - self.offset
+        begin, end = max(self.reach, runs[0][0] - self.offset), runs[-1][1] - self.offset
         if left <= 0 or end <= begin:
             return []
         chosen = choose(index, left, begin, end, self._told.chosen)
