@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from lamina_pager_coverage._talk import Index, needed, rarity, telling
@@ -63,7 +64,7 @@ class Cover:
     def __init__(self, index: Index, weight: list[float], room: float) -> None:
         self.pages, self.elements, self.weight, self.room = index.pages, index.elements, weight, room
         self.open = weight.copy()  # the same, but 0 for what is covered
-        self.times = [0] * len(weight)  # how many taken excerpts cover a unit
+        self.times: defaultdict[int, int] = defaultdict(int)  # how many taken excerpts cover a unit
         self.taken: dict[int, None] = {}  # in the order of taking
         self.begun: dict[int, int] = {}  # page: how many of its excerpts are taken
 
@@ -166,6 +167,8 @@ def choose(index: Index, room: float, first: int, last: int, shown: Iterable[int
             break
         near.append(i)
         cost += pages[i].cost
+    for i in (*near, *range(last, len(pages))):
+        index.detail(pages[i])
     candidates = [k for i in sorted(near) for k in pages[i].elements]
     share = min(1.0, room / max(1, sum(p.cost for p in pages[first:last])))
     weight = weigh(index, chances, near, rare, share)

@@ -38,7 +38,7 @@ class Element:
     words: tuple[int, ...] = ()
     """Each once."""
     units: tuple[int, ...] = ()
-    """Those worth covering by themselves, and its trigrams."""
+    """Those worth covering by themselves, and its trigrams; see :meth:`Index.detail`."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,8 @@ class Said:
     cost: int = 0
     """Tokens of its excerpts."""
     grams: list[int] = field(default_factory=list)
-    """``grams[i]`` begins at the i-th word."""
+    """``grams[i]`` begins at the i-th word; see :meth:`Index.detail`."""
+    detailed: bool = False
     distinct: set[int] = field(default_factory=set)
     """Words."""
     content: set[int] = field(default_factory=set)
@@ -140,20 +141,13 @@ class Index:
 
     def _enter(self, said: Said, elements: list[Element]) -> None:
         """Let a message that was read count."""
-        number = self.trigrams.__getitem__
-        ws = said.words
-        said.grams = [number(a << 42 | b << 21 | c) for a, b, c in zip(ws, ws[1:], ws[2:], strict=False)]
-        said.distinct, said.taken_up = set(ws), set()
+        said.distinct, said.taken_up, said.detailed = set(said.words), set(), False
         said.content = said.distinct - self.stops
-        is_content = said.content.__contains__
         for word in said.distinct:
             self.places[word].append(len(self.pages))
         for e in elements:
             e.page = len(self.pages)
-            e.words = tuple(dict.fromkeys(ws[e.low : e.high]))
-            e.units = tuple(filter(is_content, e.words)) + tuple(
-                dict.fromkeys(said.grams[e.low : max(e.low, e.high - 2)])
-            )
+            e.words = tuple(dict.fromkeys(said.words[e.low : e.high]))
         if self.pages:
             self.pages[-1].taken_up = self.pages[-1].distinct & said.distinct
         said.cost = sum(e.cost for e in elements)
@@ -161,6 +155,21 @@ class Index:
         self.cost += said.cost
         self.elements += elements
         self.pages.append(said)
+
+    def detail(self, said: Said) -> None:
+        """Number the trigrams of a message, which only those need that are looked at closely."""
+        if said.detailed:
+            return
+        number, is_content = self.trigrams.__getitem__, said.content.__contains__
+        ws = said.words
+        said.grams = [number(a << 42 | b << 21 | c) for a, b, c in zip(ws, ws[1:], ws[2:], strict=False)]
+        for k in said.elements:
+            e = self.elements[k]
+            e.units = (
+                *filter(is_content, e.words),
+                *dict.fromkeys(said.grams[e.low : max(e.low, e.high - 2)]),
+            )
+        said.detailed = True
 
     def _read(self, said: Said, before: Said | None) -> list[Element]:
         """Words, names and facts of a message, and its sentences as excerpts."""
