@@ -13,7 +13,7 @@ from lamina_pager_coverage._settings import CoverageSettings
 from lamina_pager_coverage._talk import Index
 
 TOLD = "sentences that cover what was told"
-EXTENSIONS = 3
+EXTENSIONS = 4
 """Compactions in a row that leave the digests as they stand, and the cache of them valid, and add one for what is new."""
 HELD = 2.5
 """Reaches of talk that are held before all but one are let go."""
