@@ -322,6 +322,23 @@ def test_if_even_the_pins_exceed_the_budget_the_numbers_are_given_and_nothing_is
     asyncio.run(go())
 
 
+def test_what_came_all_at_once_is_whole_again_after_a_window_that_could_not_be(kernel):
+    async def go():
+        async with kernel() as ctx:
+            session = await ctx.session("s")
+            await session.add(*(lamina.user(words(20, f"p{n}")) for n in range(100)))
+            await session.pin(1)
+            with pytest.raises(BudgetError):
+                await session.window(20)
+            window = await session.window(10_000)
+            assert [message.text for message in window.prefix] == [page.text for page in session.pages]
+            await session.add(*(lamina.user(words(20, f"q{n}")) for n in range(1000)))
+            assert_valid(await session.window(500), session, 500, pins={1})
+            assert len((await session.window(100_000)).prefix) == 1100
+
+    asyncio.run(go())
+
+
 @pytest.mark.parametrize("budget", [0, -5, True, 2.5])
 def test_an_impossible_budget_is_refused(kernel, budget):
     async def go():
