@@ -276,12 +276,13 @@ class TestErrors:
     def test_an_interrupt_is_130(self, installed, tmp_path):
         installed("acme-greeter", command(body="print('ready', flush=True); import time; time.sleep(60); return 0"))
         environ = {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
-        running = subprocess.Popen(
-            [sys.executable, "-m", "lamina_cli", "greet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ
-        )
-        assert running.stdout.readline() == b"ready\n"
-        running.send_signal(signal.SIGINT)
-        _, err = running.communicate(timeout=60)
+        with subprocess.Popen(
+            [sys.executable, "-m", "lamina_cli", "greet"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environ,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        ) as running:  # fmt: skip
+            assert running.stdout.readline() == b"ready\n"
+            running.send_signal(signal.SIGINT)
+            _, err = running.communicate(timeout=60)
         assert (running.returncode, err) == (130, b"lamina: interrupted\n")
 
 
