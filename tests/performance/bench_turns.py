@@ -172,7 +172,7 @@ def main() -> None:
     def say(name: str, value: object) -> None:
         figures[name] = value
         if not asked.json:
-            print(f"{name:70} {value if isinstance(value, str) else f'{value:,.2f}'}", flush=True)
+            print(f"{name:90} {value if isinstance(value, str) else f'{value:,.2f}'}", flush=True)
 
     say("machine", f"{platform.machine()}, Python {platform.python_version()}")
     trims: list[float] = []
@@ -194,20 +194,18 @@ def main() -> None:
     trimmed = min(trims)
     say("trim_messages at 10,000 messages, ms", trimmed * 1e3)
     say("the same, slowest of all runs, ms", max(trims) * 1e3)
-    say("turn at 10,000 messages, µs", middle["mean"] * 1e6)
-    say("times faster than trim_messages (wanted: 1,000)", trimmed / middle["mean"])
-    say("a turn without a compaction, µs", middle["between"] * 1e6)
-    say("times faster than trim_messages (wanted: 1,000)", trimmed / middle["between"])
-    say("a compaction of talk at 10,000 messages, ms", middle["compaction"] * 1e3)
-    say("times faster than trim_messages (wanted: 6)", trimmed / middle["compaction"])
-    say("the slowest of them, ms", middle["worst"] * 1e3)
-    say("times faster than trim_messages (wanted: 6)", trimmed / middle["worst"])
-    say("a compaction at 10,000 messages with tools, ms", tools["later"] * 1e3)
-    say("times faster than trim_messages (wanted: 6)", trimmed / tools["later"])
-    say("first window of 10,000 messages of talk at once, ms", middle["first"] * 1e3)
-    say("times faster than trim_messages", trimmed / middle["first"])
-    say(f"first window of 10,000 with tools ({tools['tokens']:,} tokens) at once, ms", tools["first"] * 1e3)
-    say("times faster than trim_messages", trimmed / tools["first"])
+
+    def compare(name: str, seconds: float, wanted: str) -> None:
+        say(f"{name}, ms", seconds * 1e3)
+        say(f"{name}: times faster than trim_messages (wanted: {wanted})", trimmed / seconds)
+
+    compare("turn at 10,000 messages", middle["mean"], "1,000")
+    compare("turn without a compaction", middle["between"], "1,000")
+    compare("compaction of talk", middle["compaction"], "6")
+    compare("slowest compaction of talk", middle["worst"], "6")
+    compare(f"compaction with tools ({tools['tokens']:,} tokens)", tools["later"], "6")
+    compare("first window of talk at once", middle["first"], "6")
+    compare("first window with tools at once", tools["first"], "6")
     say("turn at 1,000 messages, µs", small["mean"] * 1e6)
     say(f"turn at {asked.large:,} messages, µs", large["mean"] * 1e6)
     say(f"{asked.large:,} against 1,000 messages (at most 1.5)", large["mean"] / small["mean"])

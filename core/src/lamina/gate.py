@@ -31,7 +31,7 @@ class Gate:
         self.known: dict[int, Shortened] = {}
         """Offers that were found sound and counted already, by identity, during one plan."""
         self._noticed: dict[str, int] = {}
-        """Messages of lamina's own that were counted during one plan: a pager asks about a digest before it plans it."""
+        """Tokens of lamina's own messages, of this plan and of what stands: a pager asks about a digest before it plans it."""
         self.frame = count.info.message_tokens
         self.stub_tokens = self.notice_tokens(stub_text(9_999_999, 9_999_999)) + 2
         self.opening = Slot((), (notice(OPENING),), self.notice_tokens(OPENING))

@@ -164,19 +164,12 @@ _FEW = 4
 def write(connection: sqlite3.Connection, namespace: str, request: Commit) -> dict[str, int]:
     """Write the batch in one transaction; give the versions of the puts."""
     puts, expect = request.puts, request.expect
-    if len(puts) == 1 and not request.deletes and len(expect) < 2:
-        (key,) = puts
-        # A single statement is a transaction by itself: the log's appends take this way.
-        if not expect:
-            return {key: connection.execute(_REPLACE, (namespace, key, puts[key])).lastrowid or 0}
-        if expect.get(key, 0) is None:
-            cursor = connection.execute(_INSERT, (namespace, key, puts[key]))
-            if cursor.rowcount == 0:
-                raise ConflictError((key,))
-            return {key: cursor.lastrowid or 0}
+    few = len(puts) <= _FEW and not request.deletes and all(key in puts and expect[key] is None for key in expect)
+    if few and len(puts) == 1:
+        return _write_few(connection, namespace, request)  # a single statement is a transaction by itself
     connection.execute("BEGIN IMMEDIATE")
     try:
-        versions = _write_batch(connection, namespace, request)
+        versions = (_write_few if few else _write_batch)(connection, namespace, request)
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:
@@ -185,9 +178,6 @@ def write(connection: sqlite3.Connection, namespace: str, request: Commit) -> di
 
 
 def _write_batch(connection: sqlite3.Connection, namespace: str, request: Commit) -> dict[str, int]:
-    puts, expect = request.puts, request.expect
-    if len(puts) <= _FEW and not request.deletes and all(key in puts and expect[key] is None for key in expect):
-        return _write_few(connection, namespace, request)
     lost = []
     for key, version in request.expect.items():
         row = connection.execute(_VERSION, (namespace, key)).fetchone()
