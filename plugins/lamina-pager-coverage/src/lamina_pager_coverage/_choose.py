@@ -97,7 +97,6 @@ class Chooser:
         self._around.update(dict.fromkeys(shown.surrounded, 0.0))
         self._solid, self._loose = solid + shown.solid, STUB + shown.loose
         self._opened: set[int] = set()
-        self._parked: list[tuple[float, int, int]] = []
 
     def run(self, room: float, price: float) -> Choice:
         """Take the best per token until the room is full or the next is worth less than ``price`` per token."""
@@ -109,25 +108,32 @@ class Chooser:
                 if gain > 1e-9:
                     heap.append((-gain / cost, kind, x))
         heapq.heapify(heap)
+        # Excerpts must not dominate the window: some wait, best first, for a page that stands whole.
+        waiting: list[tuple[float, int, int]] = []
+        blocked = True
         left = room - STUB
-        while heap and left > _PAGE_GAP:
-            _, kind, x = heapq.heappop(heap)
+        while left > _PAGE_GAP:
+            nearest = heap
+            if waiting and not blocked and not (heap and heap[0] < waiting[0]):
+                nearest = waiting
+            if not nearest:
+                break
+            _, kind, x = heapq.heappop(nearest)
             gain, cost = self._rate(kind, x)
             if gain <= 1e-9 or cost > left:
                 continue
-            if heap and -gain / cost > heap[0][0] + 1e-12:
-                heapq.heappush(heap, (-gain / cost, kind, x))
+            rated = (-gain / cost, kind, x)
+            if nearest and rated[0] > nearest[0][0] + 1e-12:
+                heapq.heappush(nearest, rated)
                 continue
             if gain / cost < price:
                 break
             if kind == PAGE:
                 self._take_page(x, gain)
-                heap += self._parked
-                heapq.heapify(heap)
-                self._parked = []
+                blocked = False
             elif self._loose + cost > self._ratio * self._solid:
-                # Excerpts must not dominate the window: it waits for a page that stands whole.
-                self._parked.append((-gain / cost, kind, x))
+                heapq.heappush(waiting, rated)
+                blocked = blocked or nearest is waiting
                 continue
             else:
                 self._take(kind, x, gain, cost)
