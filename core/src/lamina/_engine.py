@@ -43,8 +43,9 @@ Save = Callable[[Compacted | Admitted, int], Awaitable[bool]]
 NEW = "new since the last compaction"
 
 
-ADMITTED = 4
-"""Budgets' worth of the newest pages that are asked about one by one when they come all at once."""
+ADMITTED = 1
+"""Budgets' worth of the newest pages that are asked about one by one when they come all at once. Four of them keep no more
+of what is needed later, as first windows of every length of the recordings of coding and of service show."""
 
 
 @frozen

@@ -67,13 +67,15 @@ def identifiers(text: str) -> frozenset[str]:
     Cost: linear; about 8 MB/s.
     """
     text = _unescaped(text)
-    runs, telling = (_ASCII_RUN, _ASCII_TELLING.search) if text.isascii() else (_RUN, _telling)
+    plain = text.isascii()
+    runs, telling = (_ASCII_RUN, _ASCII_TELLING.search) if plain else (_RUN, _telling)
     found = set()
     for run in set(runs.findall(text)):
         if SHORTEST <= len(run) <= LONGEST and telling(run):
             found.add(run)
             if "/" in run or ":" in run or "@" in run or "#" in run or "$" in run:
-                found.update(_pieces(run))
+                # A piece that starts with an unspaced script may not be one run by itself.
+                found.update(p for p in _pieces(run) if len(p) >= SHORTEST and telling(p) and (plain or _RUN.fullmatch(p)))
     return frozenset(found)
 
 
@@ -126,13 +128,9 @@ def _inner_capital(run: str) -> bool:
 
 
 def _pieces(run: str) -> set[str]:
-    pieces = set()
-    for piece in _PIECES.split(run):
-        pieces.add(piece)
-        if "/" in piece:
-            pieces.add(piece.rsplit("/", 1)[1])
-    # A piece that starts with an unspaced script may not be one run by itself.
-    return {p for p in pieces if len(p) >= SHORTEST and _telling(p) and _RUN.fullmatch(p)}
+    pieces = set(_PIECES.split(run))
+    pieces.update([piece.rsplit("/", 1)[1] for piece in pieces if "/" in piece])
+    return pieces
 
 
 def _folded(run: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ plain greedy would.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina_pager_coverage._evidence import Element
@@ -75,6 +75,8 @@ class Scene:
     """Of a page in its form: all its tokens, and those of its texts."""
     label_tokens: Mapping[int, int]
     label_names: Mapping[int, tuple[str, ...]]
+    count: Callable[[Sequence[str]], Sequence[int]]
+    """Tokens of texts."""
 
 
 class Chooser:
@@ -135,6 +137,9 @@ class Chooser:
                 heapq.heappush(waiting, rated)
                 blocked = blocked or nearest is waiting
                 continue
+            elif self._counted(kind, x):
+                heapq.heappush(heap, rated)
+                continue
             else:
                 self._take(kind, x, gain, cost)
                 for y in (x - 1, x + 1):  # cheaper now: it needs no mark of a gap
@@ -155,34 +160,49 @@ class Chooser:
         got = [x, *self._scene.beside[x]] if kind == WIDE else [x]
         if elements[x].head >= 0:
             got.append(elements[x].head)
+        elif kind == LINE and x not in chosen:
+            return got
         return [y for y in got if y not in chosen]
+
+    def _counted(self, kind: int, x: int) -> bool:
+        """Whether something of it had only been estimated; it is counted now."""
+        elements = self._scene.elements
+        guessed = [y for y in self._members(kind, x) if not elements[y].exact]
+        for y in guessed:
+            elements[y].tokens, elements[y].exact = self._scene.count([elements[y].text])[0] + 1, True
+        return bool(guessed)
 
     def _complete(self, kind: int, x: int) -> bool:
         return (kind == WIDE or x not in self._scene.beside) and not self._scene.elements[x].encoded
 
     def _rate(self, kind: int, x: int) -> tuple[float, float]:
         """Gain and cost of taking it now."""
-        scene, choice = self._scene, self.choice
         if kind == PAGE:
-            if x in choice.pages:
-                return 0.0, 1
-            shows, chosen = scene.page_names[x], choice.elements
-            paid = sum(scene.elements[y].tokens for y in range(*scene.spans[x]) if y in chosen) if chosen else 0
-            gain = sum(map(self._named.__getitem__, shows)) + sum(map(self._around.__getitem__, shows))
-            return gain, max(scene.page_tokens[x][0] + _PAGE_GAP - paid, 1)
+            return self._rate_page(x)
+        scene, choice = self._scene, self.choice
         e = scene.elements[x]
         if e.page in choice.pages:
             return 0.0, 1
         names = scene.candidates[x]
-        gain = sum(map(self._named.__getitem__, names))
+        # Without lists and sums where there is one of something, which is nearly always.
+        gain = self._named[names[0]] if len(names) == 1 else sum(map(self._named.__getitem__, names))
         if self._complete(kind, x):
-            gain += sum(map(self._around.__getitem__, names))
+            gain += self._around[names[0]] if len(names) == 1 else sum(map(self._around.__getitem__, names))
         if kind == LINE and e.head < 0 and x not in choice.elements:
-            cost = e.tokens  # nearly all of them: no list is made
+            cost = e.tokens
         else:
             cost = sum(scene.elements[y].tokens for y in self._members(kind, x))
         cost += GAP * (1 - self._adjacent(x)) if e.page in self._opened else scene.label_tokens[e.page]
         return gain, max(cost, 1)
+
+    def _rate_page(self, at: int) -> tuple[float, float]:
+        scene, choice = self._scene, self.choice
+        if at in choice.pages:
+            return 0.0, 1
+        shows, chosen = scene.page_names[at], choice.elements
+        paid = sum(scene.elements[y].tokens for y in range(*scene.spans[at]) if y in chosen) if at in self._opened else 0
+        gain = sum(map(self._named.__getitem__, shows)) + sum(map(self._around.__getitem__, shows))
+        return gain, max(scene.page_tokens[at][0] + _PAGE_GAP - paid, 1)
 
     def _take_page(self, page: int, gain: float) -> None:
         scene, choice = self._scene, self.choice

@@ -106,8 +106,8 @@ class Evidence:
         self.spans += [(0, 0)] * n
         self.labels += [""] * n
 
-    def add(self, page: Page, form: Shortened | None) -> None:
-        """Take in the next page, in the form in which it entered the window."""
+    def add(self, page: Page, form: Shortened | None, results: bool = True) -> None:
+        """Take in the next page, in the form in which it entered the window; its results too, unless told not to."""
         begin, position = len(self.elements), len(self.pages)
         self.pages.append(page)
         self.labels.append(subject(page))
@@ -115,7 +115,8 @@ class Evidence:
             sources = [
                 source
                 for index, part in enumerate(message.parts)
-                if (source := _source(page, at, index, part, form)) is not None
+                if (results or not isinstance(part, ToolResult))
+                and (source := _source(page, at, index, part, form)) is not None
             ]
             if message.role != "system":
                 self._observe(position, message.role, sources)
@@ -133,15 +134,16 @@ class Evidence:
         for name, x in place.items():
             known = self.known.get(name)
             if known is None:
-                known = self.known[name] = Known()
+                known = self.known[name] = Known(places=[x])
+            else:
+                known.places = [*known.places[1 - PLACES :], x]
             known.occurrences += lines[name]
             known.last = self.now
             known.crowd = len(place)
-            known.only_results = known.only_results and role == "tool"
-            known.calls += name in in_call
-            known.replies += role == "assistant" and name in in_text
-            known.places.append(x)
-            del known.places[:-PLACES]
+            if role != "tool":
+                known.only_results = False
+                known.calls += name in in_call
+                known.replies += role == "assistant" and name in in_text
         self.live.update(place)
         if role == "user" and self._statement:
             for x in range(begin, min(len(self.elements), begin + STATEMENTS)):

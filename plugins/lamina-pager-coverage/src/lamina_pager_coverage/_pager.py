@@ -39,6 +39,9 @@ WIDE = 2
 """Candidates of so many times the room are looked at closely."""
 REACH = 6
 """Budgets of the newest tokens that are examined of a session that comes all at once, at least."""
+RESULTS = 0.5
+"""Of what is examined of such a session, the newer part in which results are read as well: of older ones, what was made of
+them was said since. Reading them all keeps no more of what is needed later; reading a third is too little."""
 PROSE = 400
 """Tokens up to which a message without calls and results is left as it is."""
 SESSIONS = 64
@@ -129,14 +132,17 @@ class _Session:
         if not self.is_talk:
             self._gather(pages, max(settings.reach_tokens, REACH * budget))
 
-    def _gather(self, pages: Sequence[Page], reach: int) -> None:
+    def _gather(self, pages: Sequence[Page], reach: float) -> None:
         done, first = len(self.evidence.pages), len(pages)
-        while first > done and reach > 0:
+        read, tokens = first, 0
+        while first > done and tokens < reach:
             first -= 1
-            reach -= pages[first].tokens
+            if tokens < RESULTS * reach:
+                read = first
+            tokens += pages[first].tokens
         self.evidence.skip(first - done)
         for at in range(first, len(pages)):
-            self.evidence.add(pages[at], self.forms.get(pages[at].id))
+            self.evidence.add(pages[at], self.forms.get(pages[at].id), results=at >= read)
 
 
 def _best(rated: Sequence[tuple[float, float, int]], price: float, most_tokens: float) -> list[int]:
@@ -441,12 +447,7 @@ class CoveragePager:
             by_page.setdefault(elements[x].page, {}).update(dict.fromkeys(names))
         most = (1 + self._settings.surroundings) * (1 + self._settings.score_share)
         rated = [(elements[x].tokens, most * sum(value[name] for name in names), x) for x, names in candidates.items()]
-        near = _best([(tokens / 2, gain, x) for tokens, gain, x in rated], price, most_tokens)
-        guessed = [x for x in near if not elements[x].exact]
-        for x, tokens in zip(guessed, frame.request.count([elements[x].text for x in guessed]), strict=True):
-            elements[x].tokens, elements[x].exact = tokens + 1, True
-        gains = {x: gain for _, gain, x in rated}
-        lines = {x: candidates[x] for x in near if gains[x] >= price * elements[x].tokens}
+        lines = {x: candidates[x] for x in _best(rated, price, most_tokens)}
         pages = [
             (float(frame.page_tokens(at)[0]), most * sum(value[name] for name in names), at)
             for at, names in by_page.items()
@@ -479,6 +480,7 @@ class CoveragePager:
             page_tokens={at: frame.page_tokens(at) for at in {*pages, *whole}},
             label_tokens={at: 3 + len(evidence.labels[at]) // 3 for at in pages},
             label_names={at: evidence.identifiers(evidence.labels[at]) for at in pages},
+            count=frame.request.count,
         )
 
     def _fill(

@@ -16,7 +16,7 @@ _IDENTIFIER = re.compile(rf"{_PLAIN}|((?:{_LETTER}|[#$])(?:{_LETTER}|[./\-#:@$])
 _TELLING = re.compile(r"[\d_/]|\w\.\w")
 _ASCII_IDENTIFIER = re.compile(rf"{_PLAIN}|([\w#$][\w./\-#:@$]{{3,}}\w)", re.ASCII)
 _ASCII_TELLING = re.compile(r"[\d_/]|\w\.\w|[a-z][A-Z]", re.ASCII)
-_CLAUSE_END = re.compile(r"(?<=[,;.!?|}\])])\s+|(?<=[。，；！？、])")
+_CLAUSE_END = re.compile(r"[,;.!?|}\])]\s+|[。，；！？、]")
 _LONG_LINE = 240
 """Characters; a longer line is cut into clauses."""
 _CLAUSE = 90
