@@ -31,13 +31,15 @@ _JOINT = r"(?:://|::|/\.{1,2}/|[./#:@$-])"
 _SPACED = rf"(?:[^\W{_UNSPACED}]|[{_MARKS}])"
 # Possessive or atomic throughout: nothing is tried twice, so that no text takes quadratic time. Groups are atomic, because
 # Python before 3.11.5 keeps half a repetition of a possessive one (CPython issue 106052).
-# Most runs are plain words, which identify nothing: an alternative without a group passes over them.
-_ASCII_RUN = re.compile(rf"[A-Za-z][a-z]*+(?![\w./#:@$-])|(\w++(?:(?>{_JOINT}\w+))*)", re.ASCII)
+# Most runs are plain words, which identify nothing: an alternative without a group passes over many at once.
+_NO_NAME = rf"(?![\w{_MARKS}./#:@$-])"
+_PLAIN = rf"[A-Za-z][a-z]*+{_NO_NAME}(?: [a-z]++{_NO_NAME})*"
+_ASCII_RUN = re.compile(rf"{_PLAIN}|(\w++(?:(?>{_JOINT}\w+))*)", re.ASCII)
 _ASCII_TELLING = re.compile(r"[\d_/]|\w\.\w|[a-z][A-Z]", re.ASCII)
 # A run of unspaced letters belongs to an identifier as a later part of a path, or before a file's extension; the
 # last alternative swallows all other such runs at once.
 _RUN = re.compile(
-    rf"[A-Za-z][a-z]*+(?![\w{_MARKS}./#:@$-])|((?:{_SPACED}++|[{_UNSPACED}]++(?=\.{_SPACED}))"
+    rf"{_PLAIN}|((?:{_SPACED}++|[{_UNSPACED}]++(?=\.{_SPACED}))"
     rf"(?:(?>{_JOINT}{_SPACED}+)|(?>/[{_UNSPACED}]+))*|[{_UNSPACED}]++)"
 )
 _TELLING = re.compile(r"[\d_/]|\w\.\w")

@@ -84,7 +84,8 @@ def shelves(draw):
 def choice_of(pages, room):
     elements, names, value = [], {}, {}
     for at, (line, tokens, more, _) in enumerate(pages):
-        elements.append(Element(at, at, 0, 0, "", (f"line {at}",), tokens))
+        # Guessed too small, and counted before it is taken.
+        elements.append(Element(at, at, 0, 0, str(tokens), (f"line {at}",), tokens / 2))
         names[at] = (f"line {at}", f"more {at}")
         value |= {f"line {at}": line, f"more {at}": more}
     scene = Scene(
@@ -97,6 +98,7 @@ def choice_of(pages, room):
         page_tokens={at: (p[1] + p[3], 0) for at, p in enumerate(pages)},
         label_tokens=dict.fromkeys(range(len(pages)), 0),
         label_names=dict.fromkeys(range(len(pages)), ()),
+        count=lambda texts: [int(text) - 1 for text in texts],
     )
     return Chooser(scene, Shown(), 0, surroundings=0.0, loose_ratio=float("inf")).run(room + STUB, price=0.0)
 

@@ -152,19 +152,21 @@ def _encodable(text: str) -> bool:
 
 
 def _pieces(request: CompressRequest) -> list[tuple[Page, list[_Piece]]]:
-    """The texts of each page that may be cut, counted in one call."""
+    """The texts that may be cut of each page above a target, counted in one call."""
+    least = min(request.targets, default=0)
+    pages = [page for page in request.pages if page.tokens > least]
     found = [
         (page, (m, p), part.arguments if isinstance(part, ToolCall) else part.text, isinstance(part, ToolCall))
-        for page in request.pages
+        for page in pages
         for m, message in enumerate(page.messages)
         for p, part in enumerate(message.parts)
         if isinstance(part, Text | ToolResult) or (isinstance(part, ToolCall) and _is_object(part.arguments))
     ]
     sizes = request.count([text for _, _, text, _ in found])
-    pieces: dict[int, list[_Piece]] = {page.id: [] for page in request.pages}
+    pieces: dict[int, list[_Piece]] = {page.id: [] for page in pages}
     for (page, key, text, arguments), size in zip(found, sizes, strict=True):
         pieces[page.id].append(_Piece(key, text, size, arguments))
-    return [(page, pieces[page.id]) for page in request.pages]
+    return [(page, pieces[page.id]) for page in pages]
 
 
 def _is_object(text: str) -> bool:

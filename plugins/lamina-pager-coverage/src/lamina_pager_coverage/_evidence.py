@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 
 from lamina.model import Page, Reasoning, Text, ToolCall, ToolResult
@@ -89,7 +90,6 @@ class Evidence:
         """By position; ``None`` for pages that were too far back to be looked at."""
         self.spans: list[tuple[int, int]] = []
         """Elements of each page."""
-        self.labels: list[str] = []
         self.elements: list[Element] = []
         self.known: dict[str, Known] = {}
         self.live: set[str] = set()
@@ -99,18 +99,27 @@ class Evidence:
         self._statement = statement
         self._texts = 0
         self._cache: dict[str, tuple[str, ...]] = {}
+        self._labels: dict[int, str] = {}
+        self._before: dict[str, Known | None] | None = None
+        """What was known of the names on the last page, while it may still change."""
 
     def skip(self, n: int) -> None:
         """Leave ``n`` pages unexamined: they can only be paged out."""
         self.pages += [None] * n
         self.spans += [(0, 0)] * n
-        self.labels += [""] * n
 
-    def add(self, page: Page, form: Shortened | None, results: bool = True) -> None:
-        """Take in the next page, in the form in which it entered the window; its results too, unless told not to."""
+    def add(self, page: Page, form: Shortened | None, *, results: bool = True, may_change: bool = False) -> None:
+        """Take in the next page.
+
+        Args:
+            page: The page.
+            form: In which it entered the window; ``None`` for verbatim.
+            results: Whether to read its results too.
+            may_change: Whether it might have to be taken back.
+        """
         begin, position = len(self.elements), len(self.pages)
+        self._before = {} if may_change else None
         self.pages.append(page)
-        self.labels.append(subject(page))
         for at, message in enumerate(page.messages):
             sources = [
                 source
@@ -123,6 +132,29 @@ class Evidence:
             self.now += 1
         self.spans.append((begin, len(self.elements)))
 
+    def take_back(self) -> None:
+        """Forget the last page, which was added as one that may change."""
+        page, (begin, _) = self.pages.pop(), self.spans.pop()
+        assert page is not None
+        assert self._before is not None
+        del self.elements[begin:]
+        self._labels.pop(len(self.pages), None)
+        self.now -= len(page.messages)
+        for name, known in self._before.items():
+            if known is None:
+                del self.known[name]
+                self.live.discard(name)
+            else:
+                self.known[name] = known
+        self._before = None
+
+    def label(self, at: int) -> str:
+        """What the page is, for its excerpts; see :func:`subject`."""
+        if at not in self._labels:
+            page = self.pages[at]
+            self._labels[at] = "" if page is None else subject(page)
+        return self._labels[at]
+
     def _observe(self, position: int, role: str, sources: list[_Source]) -> None:
         begin = len(self.elements)
         in_text: set[str] = set()
@@ -131,15 +163,18 @@ class Evidence:
         lines: dict[str, int] = {}
         for source in sources:
             self._cut(position, source, in_call if source.in_call else in_text, place, lines)
+        crowd = len(place)
         for name, x in place.items():
             known = self.known.get(name)
+            if self._before is not None and name not in self._before:
+                self._before[name] = copy(known)
             if known is None:
                 known = self.known[name] = Known(places=[x])
             else:
                 known.places = [*known.places[1 - PLACES :], x]
             known.occurrences += lines[name]
             known.last = self.now
-            known.crowd = len(place)
+            known.crowd = crowd
             if role != "tool":
                 known.only_results = False
                 known.calls += name in in_call
@@ -149,6 +184,8 @@ class Evidence:
             for x in range(begin, min(len(self.elements), begin + STATEMENTS)):
                 # The key cannot occur in a text: identifiers hold no spaces.
                 key = f"statement {x}"
+                if self._before is not None:
+                    self._before[key] = None
                 self.known[key] = Known(last=self.now, statement=self._statement, places=[x])
                 self.live.add(key)
 
@@ -156,17 +193,17 @@ class Evidence:
         self, position: int, source: _Source, names: set[str], place: dict[str, int], lines: dict[str, int]
     ) -> None:
         self._texts += 1
+        number, encoded, elements = self._texts, source.encoded, self.elements
         rate = source.tokens / max(1, len(source.text))
         head = -1
         for line, clause, piece in cut(source.text):
             found = self.identifiers(piece)
-            x = len(self.elements)
-            is_row = source.encoded and "|" in piece
+            x = len(elements)
+            is_row = encoded and "|" in piece
             if not is_row:
                 head = -1
-            tokens = len(piece) * rate + 1
-            self.elements.append(
-                Element(position, self._texts, line, clause, piece, found, tokens, source.encoded, head)
+            elements.append(
+                Element(position, number, line, clause, piece, found, len(piece) * rate + 1, encoded, head)
             )
             if is_row and head < 0:
                 head = x

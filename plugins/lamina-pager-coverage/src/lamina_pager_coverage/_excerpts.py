@@ -27,7 +27,7 @@ def excerpts_of(evidence: Evidence, run: Sequence[int]) -> Iterator[Excerpt]:
         before = x
         page = evidence.pages[e.page]
         if page is not None and (number + 1 == len(run) or elements[run[number + 1]].page != e.page):
-            yield Excerpt(page.id, "\n".join(lines), evidence.labels[e.page], block=True)
+            yield Excerpt(page.id, "\n".join(lines), evidence.label(e.page), block=True)
             lines, before = [], -1
 
 

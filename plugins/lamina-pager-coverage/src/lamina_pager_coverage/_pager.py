@@ -35,7 +35,7 @@ REFERENCE = CoverageSettings().costs()[1]
 """What a new token costs at the prices for which ``price`` is stated."""
 LARGE = 48
 """Tokens from which on a lossless shorter form is worth asking for when a page enters."""
-WIDE = 2
+WIDE = 1.5
 """Candidates of so many times the room are looked at closely."""
 REACH = 6
 """Budgets of the newest tokens that are examined of a session that comes all at once, at least."""
@@ -115,12 +115,14 @@ class _Session:
     ) -> None:
         """Take in what is new; begin anew where the session went back or a known page changed."""
         known = pages[max(0, self._looked - len(self._newest)) : self._looked]
-        if self._looked > len(pages) or any(map(_differ, self._newest, known)):
+        if self._looked > len(pages) or any(map(_differ, self._newest[:-1], known)):
             self.evidence, self.talk, self.items = Evidence(settings.statement), Talk(), []
             self.sizes.clear()
             self.tokens = self.tool_tokens = self._looked = 0
-        for at in range(self._looked, len(pages)):
-            page = pages[at]
+        elif known and _differ(self._newest[-1], known[-1]):
+            self._take_back(self._newest[-1])
+        reach = max(settings.reach_tokens, REACH * budget)
+        for page in _newest(pages, self._looked, reach):
             self.tokens += page.tokens
             if len(page.messages) > 1:
                 self.tool_tokens += page.tokens
@@ -130,19 +132,43 @@ class _Session:
                 self.forms[id] = form
                 self.sizes.pop(bisect_left(pages, id, key=_id), None)
         if not self.is_talk:
-            self._gather(pages, max(settings.reach_tokens, REACH * budget))
+            self._gather(pages, reach)
+
+    def _take_back(self, page: Page) -> None:
+        """Forget the newest page that was looked at: a result has joined it."""
+        self._looked -= 1
+        self.tokens -= page.tokens
+        if len(page.messages) > 1:
+            self.tool_tokens -= page.tokens
+        self.talk = Talk()
+        if len(self.evidence.pages) > self._looked:
+            self.evidence.take_back()
+        if self.items and self.items[-1].end > self._looked:
+            self.items = []
+        self.sizes.pop(self._looked, None)
+        self.forms.pop(page.id, None)
 
     def _gather(self, pages: Sequence[Page], reach: float) -> None:
-        done, first = len(self.evidence.pages), len(pages)
-        read, tokens = first, 0
-        while first > done and tokens < reach:
-            first -= 1
-            if tokens < RESULTS * reach:
-                read = first
-            tokens += pages[first].tokens
-        self.evidence.skip(first - done)
-        for at in range(first, len(pages)):
-            self.evidence.add(pages[at], self.forms.get(pages[at].id), results=at >= read)
+        done, read = len(self.evidence.pages), RESULTS * reach
+        new = _newest(pages, done, reach)
+        left = sum(page.tokens for page in new)
+        self.evidence.skip(len(pages) - done - len(new))
+        for page in new:
+            left -= page.tokens
+            form, is_last = self.forms.get(page.id), page is new[-1]
+            self.evidence.add(page, form, results=left < read, may_change=is_last)
+
+
+def _newest(pages: Sequence[Page], done: int, reach: float) -> list[Page]:
+    """Those behind the first ``done`` that are within so many of the newest tokens, in order."""
+    new: list[Page] = []
+    at = len(pages)
+    while at > done and reach > 0:
+        at -= 1
+        new.append(pages[at])
+        reach -= pages[at].tokens
+    new.reverse()
+    return new
 
 
 def _best(rated: Sequence[tuple[float, float, int]], price: float, most_tokens: float) -> list[int]:
@@ -478,8 +504,8 @@ class CoveragePager:
             page_names={at: names for at, names in whole.items() if at >= begin},
             value=value,
             page_tokens={at: frame.page_tokens(at) for at in {*pages, *whole}},
-            label_tokens={at: 3 + len(evidence.labels[at]) // 3 for at in pages},
-            label_names={at: evidence.identifiers(evidence.labels[at]) for at in pages},
+            label_tokens={at: 3 + len(evidence.label(at)) // 3 for at in pages},
+            label_names={at: evidence.identifiers(evidence.label(at)) for at in pages},
             count=frame.request.count,
         )
 

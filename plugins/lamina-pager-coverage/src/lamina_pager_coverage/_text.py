@@ -10,8 +10,9 @@ from typing import Any
 # Scripts without spaces between words: their letters never join an identifier.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _LETTER = rf"[^\W{_UNSPACED}]"
-# Most words are plain ones, which name nothing: an alternative without a group passes over them.
-_PLAIN = r"[A-Za-z][a-z]*+(?![\w./\-#:@$])"
+# Most words are plain ones, which name nothing: an alternative without a group passes over runs of them.
+_NO_NAME = r"(?![\w./\-#:@$])"
+_PLAIN = rf"[A-Za-z][a-z]*+{_NO_NAME}(?: [a-z]++{_NO_NAME})*"
 _IDENTIFIER = re.compile(rf"{_PLAIN}|((?:{_LETTER}|[#$])(?:{_LETTER}|[./\-#:@$]){{3,}}{_LETTER})")
 _TELLING = re.compile(r"[\d_/]|\w\.\w")
 _ASCII_IDENTIFIER = re.compile(rf"{_PLAIN}|([\w#$][\w./\-#:@$]{{3,}}\w)", re.ASCII)
@@ -44,7 +45,7 @@ def cut(text: str) -> list[tuple[int, int, str]]:
     for n, line in enumerate(text.split("\n")):
         if len(line) > _LONG_LINE:
             out += [(n, k, line[a:b]) for k, (a, b) in enumerate(_clauses(line))]
-        elif line.strip():
+        elif line and not line.isspace():
             out.append((n, 0, line))
     return out
 
