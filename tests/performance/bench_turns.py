@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -86,7 +86,7 @@ def work(n: int, seed: int = 0) -> list[lamina.Message]:
 async def compaction(n: int, home: str) -> dict[str, float]:
     """Seconds of compactions of a session with tools: of the first window of what came all at once, and of later ones.
 
-    The later ones are the mean over three, each with the turn in which it came.
+    The later ones are the mean over all that 600 more messages take, each with the turn in which it came.
     """
     async with lamina.open(settings={"home": home, "window": {"recall_limit": 0}}) as ctx:
         session = await ctx.session(f"work-{n}")
@@ -105,26 +105,34 @@ async def compaction(n: int, home: str) -> dict[str, float]:
             window = await session.window(BUDGET)
             if window.compacted:
                 later.append(time.perf_counter() - start_s)
-            if len(later) == 3:
-                break
         tokens = sum(page.tokens for page in session.pages)
-        return {"first": first, "later": statistics.fmean(later), "tokens": tokens}
+        return {"first": first, "later": statistics.fmean(later), "worst": max(later), "tokens": tokens}
 
 
-async def trim(n: int) -> float:
-    """Seconds of one ``trim_messages`` over ``n`` messages with a tiktoken list counter."""
-    from langchain_core.messages import HumanMessage, trim_messages
+async def trim(messages: Sequence[lamina.Message]) -> float:
+    """Seconds of one ``trim_messages`` over a session with a tiktoken list counter; arguments of calls are counted too."""
+    from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage, trim_messages
 
     from lamina.protocols import CountRequest
     from lamina.testing import LoneHost
     from lamina_counter_tiktoken import TiktokenSettings, open_tiktoken
 
+    def told(message: lamina.Message) -> BaseMessage:
+        if message.role == "tool":
+            return ToolMessage(message.text, tool_call_id=message.results[0].call_id)
+        if message.role == "assistant":
+            calls = [{"id": c.id, "name": c.name, "args": json.loads(c.arguments)} for c in message.calls]
+            return AIMessage(message.text, tool_calls=calls)
+        return HumanMessage(message.text)
+
     async with open_tiktoken(TiktokenSettings(), LoneHost(Path())) as counter:
 
-        def count(messages: list) -> int:
-            return sum(4 + tokens for tokens in counter.count(CountRequest(texts=[m.content for m in messages])))
+        def count(history: list) -> int:
+            texts = [m.content for m in history]
+            texts += [json.dumps(c["args"]) for m in history if m.type == "ai" for c in m.tool_calls]
+            return 4 * len(texts) + sum(counter.count(CountRequest(texts=texts)))
 
-        history = [HumanMessage(text) for text in texts(n)]
+        history = [told(message) for message in messages]
         start_s = time.perf_counter()
         kept = trim_messages(history, strategy="last", max_tokens=BUDGET, token_counter=count)
         took = time.perf_counter() - start_s
@@ -175,13 +183,14 @@ def main() -> None:
             print(f"{name:90} {value if isinstance(value, str) else f'{value:,.2f}'}", flush=True)
 
     say("machine", f"{platform.machine()}, Python {platform.python_version()}")
-    trims: list[float] = []
+    trims: dict[str, list[float]] = {"talk": [], "work": []}
+    sessions = {"talk": [lamina.user(text) for text in texts(10_000)], "work": work(10_000)}
 
-    def least(measure: Callable[[str], Coroutine[Any, Any, dict[str, float]]]) -> dict[str, float]:
+    def least(measure: Callable[[str], Coroutine[Any, Any, dict[str, float]]], kind: str = "talk") -> dict[str, float]:
         """Each figure's least of ``RUNS`` runs, each on a fresh disk, with a ``trim_messages`` before each."""
         runs = []
         for _ in range(RUNS):
-            trims.append(asyncio.run(trim(10_000)))
+            trims[kind].append(asyncio.run(trim(sessions[kind])))
             # Else each full collection would go through langchain's modules too, whatever is measured then.
             gc.collect()
             gc.freeze()
@@ -189,23 +198,24 @@ def main() -> None:
                 runs.append(asyncio.run(measure(home)))
         return {name: min(run[name] for run in runs) for name in runs[0]}
 
-    middle, tools = least(partial(turns, 10_000)), least(partial(compaction, 10_000))
+    middle, tools = least(partial(turns, 10_000)), least(partial(compaction, 10_000), "work")
     small, large = least(partial(turns, 1_000)), least(partial(turns, asked.large))
-    trimmed = min(trims)
-    say("trim_messages at 10,000 messages, ms", trimmed * 1e3)
-    say("the same, slowest of all runs, ms", max(trims) * 1e3)
+    for kind, took in trims.items():
+        say(f"trim_messages over 10,000 messages of {kind}, ms", min(took) * 1e3)
+        say(f"trim_messages over 10,000 messages of {kind}, slowest of all runs, ms", max(took) * 1e3)
 
-    def compare(name: str, seconds: float, wanted: str) -> None:
+    def compare(name: str, seconds: float, wanted: str, kind: str = "talk") -> None:
         say(f"{name}, ms", seconds * 1e3)
-        say(f"{name}: times faster than trim_messages (wanted: {wanted})", trimmed / seconds)
+        say(f"{name}: times faster than trim_messages (wanted: {wanted})", min(trims[kind]) / seconds)
 
     compare("turn at 10,000 messages", middle["mean"], "1,000")
     compare("turn without a compaction", middle["between"], "1,000")
     compare("compaction of talk", middle["compaction"], "6")
     compare("slowest compaction of talk", middle["worst"], "6")
-    compare(f"compaction with tools ({tools['tokens']:,} tokens)", tools["later"], "6")
+    compare(f"compaction with tools ({tools['tokens']:,} tokens)", tools["later"], "6", "work")
+    compare("slowest compaction with tools", tools["worst"], "6", "work")
     compare("first window of talk at once", middle["first"], "6")
-    compare("first window with tools at once", tools["first"], "6")
+    compare("first window with tools at once", tools["first"], "6", "work")
     say("turn at 1,000 messages, µs", small["mean"] * 1e6)
     say(f"turn at {asked.large:,} messages, µs", large["mean"] * 1e6)
     say(f"{asked.large:,} against 1,000 messages (at most 1.5)", large["mean"] / small["mean"])

@@ -77,7 +77,9 @@ def identifiers(text: str) -> frozenset[str]:
             found.add(run)
             if "/" in run or ":" in run or "@" in run or "#" in run or "$" in run:
                 # A piece that starts with an unspaced script may not be one run by itself.
-                found.update(p for p in _pieces(run) if len(p) >= SHORTEST and telling(p) and (plain or _RUN.fullmatch(p)))
+                found.update(
+                    p for p in _pieces(run) if len(p) >= SHORTEST and telling(p) and (plain or _RUN.fullmatch(p))
+                )
     return frozenset(found)
 
 

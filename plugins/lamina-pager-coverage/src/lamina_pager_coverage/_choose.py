@@ -99,55 +99,59 @@ class Chooser:
         self._around.update(dict.fromkeys(shown.surrounded, 0.0))
         self._solid, self._loose = solid + shown.solid, STUB + shown.loose
         self._opened: set[int] = set()
+        self._heap: list[tuple[float, int, int]] = []
+        """(-gain per token when it was last rated, kind, which)."""
+        self._waiting: list[tuple[float, int, int]] = []
+        """Excerpts must not dominate the window: these wait for a page that stands whole."""
+        self._blocked = True
+        """Whether not even the best of them could be taken."""
 
     def run(self, room: float, price: float) -> Choice:
         """Take the best per token until the room is full or the next is worth less than ``price`` per token."""
-        heap: list[tuple[float, int, int]] = []
         clauses = self._scene.beside.keys() & self._scene.candidates.keys()
         for kind, xs in ((LINE, self._scene.candidates), (WIDE, clauses), (PAGE, self._scene.page_names)):
             for x in xs:
                 gain, cost = self._rate(kind, x)
                 if gain > 1e-9:
-                    heap.append((-gain / cost, kind, x))
-        heapq.heapify(heap)
-        # Excerpts must not dominate the window: some wait, best first, for a page that stands whole.
-        waiting: list[tuple[float, int, int]] = []
-        blocked = True
+                    self._heap.append((-gain / cost, kind, x))
+        heapq.heapify(self._heap)
         left = room - STUB
-        while left > _PAGE_GAP:
-            nearest = heap
-            if waiting and not blocked and not (heap and heap[0] < waiting[0]):
-                nearest = waiting
-            if not nearest:
-                break
-            _, kind, x = heapq.heappop(nearest)
-            gain, cost = self._rate(kind, x)
-            if gain <= 1e-9 or cost > left:
-                continue
+        while left > _PAGE_GAP and (best := self._best(left)) is not None:
+            kind, x, gain, cost = best
             rated = (-gain / cost, kind, x)
-            if nearest and rated[0] > nearest[0][0] + 1e-12:
-                heapq.heappush(nearest, rated)
-                continue
             if gain / cost < price:
                 break
             if kind == PAGE:
                 self._take_page(x, gain)
-                blocked = False
+                self._blocked = False
             elif self._loose + cost > self._ratio * self._solid:
-                heapq.heappush(waiting, rated)
-                blocked = blocked or nearest is waiting
+                heapq.heappush(self._waiting, rated)
+                self._blocked = self._blocked or self._waiting[0] == rated
                 continue
             elif self._counted(kind, x):
-                heapq.heappush(heap, rated)
+                heapq.heappush(self._heap, rated)
                 continue
             else:
                 self._take(kind, x, gain, cost)
-                for y in (x - 1, x + 1):  # cheaper now: it needs no mark of a gap
-                    if y in self._scene.candidates and y not in self.choice.elements:
-                        gained, needs = self._rate(LINE, y)
-                        heapq.heappush(heap, (-gained / needs, LINE, y))
             left -= cost
         return self.choice
+
+    def _best(self, left: float) -> tuple[int, int, float, float] | None:
+        """What gains the most per token of all that costs at most so many: kind, which, gain and cost."""
+        while True:
+            nearest = self._heap
+            if self._waiting and not self._blocked and not (nearest and nearest[0] < self._waiting[0]):
+                nearest = self._waiting
+            if not nearest:
+                return None
+            _, kind, x = heapq.heappop(nearest)
+            gain, cost = self._rate(kind, x)
+            if gain <= 1e-9 or cost > left:
+                continue
+            if nearest and -gain / cost > nearest[0][0] + 1e-12:
+                heapq.heappush(nearest, (-gain / cost, kind, x))
+            else:
+                return kind, x, gain, cost
 
     def _adjacent(self, x: int) -> int:
         """How many of the lines beside it are taken: next to one it needs no new gap, between two it closes one."""
@@ -200,7 +204,9 @@ class Chooser:
         if at in choice.pages:
             return 0.0, 1
         shows, chosen = scene.page_names[at], choice.elements
-        paid = sum(scene.elements[y].tokens for y in range(*scene.spans[at]) if y in chosen) if at in self._opened else 0
+        paid = (
+            sum(scene.elements[y].tokens for y in range(*scene.spans[at]) if y in chosen) if at in self._opened else 0
+        )
         gain = sum(map(self._named.__getitem__, shows)) + sum(map(self._around.__getitem__, shows))
         return gain, max(scene.page_tokens[at][0] + _PAGE_GAP - paid, 1)
 
@@ -236,3 +242,7 @@ class Chooser:
             self._show(scene.elements[y].names)
         if complete:
             self._around.update(dict.fromkeys(scene.candidates[x], 0.0))
+        for y in (x - 1, x + 1):  # cheaper now: it needs no mark of a gap
+            if y in scene.candidates and y not in choice.elements:
+                gained, needs = self._rate(LINE, y)
+                heapq.heappush(self._heap, (-gained / needs, LINE, y))

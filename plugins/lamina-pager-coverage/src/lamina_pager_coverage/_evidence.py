@@ -49,8 +49,8 @@ class Known:
     calls: int = 0
     replies: int = 0
     only_results: bool = True
-    crowd: int = 0
-    """How many identifiers its last message held."""
+    strength: float = 0.0
+    """The odds that it is used again, but for how long ago it was mentioned; see :func:`worth`."""
     statement: float = 0.0
     places: list[int] = field(default_factory=list)
 
@@ -63,13 +63,18 @@ def worth(known: Known, now: int) -> float:
     fitted on recorded sessions and rounded; fitted on coding sessions they rank as well on customer service, and the
     reverse.
     """
+    age = 1 + now - known.last
     if known.statement:
-        return float(known.statement / (1 + now - known.last) ** 0.3)
-    mentions = (1 + known.calls) * (1 + known.replies) / (1 + now - known.last)
-    odds = mentions**0.6 * known.occurrences**0.25 * (1 + known.crowd) ** -0.4
-    if known.only_results:
-        odds *= 0.4
+        return float(known.statement / age**0.3)
+    odds = known.strength * age**-0.6
     return float(odds / (1 + odds))
+
+
+def _strength(known: Known, crowd: int) -> float:
+    """What of the odds does not change until it is mentioned again, where its last message held ``crowd`` identifiers."""
+    mentions = (1 + known.calls) * (1 + known.replies)
+    strength = mentions**0.6 * known.occurrences**0.25 * (1 + crowd) ** -0.4
+    return float(strength * 0.4 if known.only_results else strength)
 
 
 @dataclass(slots=True)
@@ -92,7 +97,7 @@ class Evidence:
         """Elements of each page."""
         self.elements: list[Element] = []
         self.known: dict[str, Known] = {}
-        self.live: set[str] = set()
+        self.live: dict[str, None] = {}
         """Names that may be worth something; the rest was found worthless at a compaction and not named since."""
         self.now = 0
         """Messages so far."""
@@ -143,7 +148,7 @@ class Evidence:
         for name, known in self._before.items():
             if known is None:
                 del self.known[name]
-                self.live.discard(name)
+                self.live.pop(name, None)
             else:
                 self.known[name] = known
         self._before = None
@@ -174,12 +179,12 @@ class Evidence:
                 known.places = [*known.places[1 - PLACES :], x]
             known.occurrences += lines[name]
             known.last = self.now
-            known.crowd = crowd
             if role != "tool":
                 known.only_results = False
                 known.calls += name in in_call
                 known.replies += role == "assistant" and name in in_text
-        self.live.update(place)
+            known.strength = _strength(known, crowd)
+        self.live.update(dict.fromkeys(place))
         if role == "user" and self._statement:
             for x in range(begin, min(len(self.elements), begin + STATEMENTS)):
                 # The key cannot occur in a text: identifiers hold no spaces.
@@ -187,7 +192,7 @@ class Evidence:
                 if self._before is not None:
                     self._before[key] = None
                 self.known[key] = Known(last=self.now, statement=self._statement, places=[x])
-                self.live.add(key)
+                self.live[key] = None
 
     def _cut(
         self, position: int, source: _Source, names: set[str], place: dict[str, int], lines: dict[str, int]
@@ -202,9 +207,7 @@ class Evidence:
             is_row = encoded and "|" in piece
             if not is_row:
                 head = -1
-            elements.append(
-                Element(position, number, line, clause, piece, found, len(piece) * rate + 1, encoded, head)
-            )
+            elements.append(Element(position, number, line, clause, piece, found, len(piece) * rate + 1, encoded, head))
             if is_row and head < 0:
                 head = x
             for name in found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +38,8 @@ WIDE = 1.5
 """Candidates of so many times the room are looked at closely."""
 REACH = 6
 """Budgets of the newest tokens that are examined of a session that comes all at once, at least."""
+NAME = 4
+"""Tokens of the budget for each name that is examined: many more than excerpts could show."""
 RESULTS = 0.5
 """Of what is examined of such a session, the newer part in which results are read as well: of older ones, what was made of
 them was said since. Reading them all keeps no more of what is needed later; reading a third is too little."""
@@ -381,14 +382,18 @@ class CoveragePager:
         """Worth per name that the tail does not show, and for each element the names that it may stand for."""
         evidence, request = frame.session.evidence, frame.request
         resident = self._resident(frame)
-        ranked = [(-worth(evidence.known[name], evidence.now), name) for name in evidence.live if name not in resident]
-        best = heapq.nsmallest(self._settings.live, ranked)
-        evidence.live = {name for _, name in best} | (evidence.live & resident)
+        shown = {name: None for name in evidence.live if name in resident}
+        best = [(worth(evidence.known[name], evidence.now), name) for name in evidence.live if name not in resident]
+        most = max(self._settings.live, request.budget // NAME)
+        if len(best) > most:
+            best.sort(reverse=True)  # faster than a heap, because nearly all are kept
+            del best[most:]
+        evidence.live = {name: None for _, name in best} | shown
         asked = set(identifiers(request.query)) if request.query else set()
         value: dict[str, float] = {}
         candidates: dict[int, list[str]] = {}
-        for negative, name in best:
-            value[name] = 1.0 if name in asked else -negative
+        for likely, name in best:
+            value[name] = 1.0 if name in asked else likely
             for x in evidence.known[name].places:
                 page = evidence.elements[x].page
                 if page < frame.start and page not in frame.must:
@@ -469,13 +474,18 @@ class CoveragePager:
         """
         elements = frame.session.evidence.elements
         by_page: dict[int, dict[str, None]] = {}
-        for x, names in candidates.items():
-            by_page.setdefault(elements[x].page, {}).update(dict.fromkeys(names))
         most = (1 + self._settings.surroundings) * (1 + self._settings.score_share)
-        rated = [(elements[x].tokens, most * sum(value[name] for name in names), x) for x, names in candidates.items()]
+        rated = []
+        for x, names in candidates.items():
+            e = elements[x]
+            rated.append((e.tokens, most * sum(map(value.__getitem__, names)), x))
+            if e.page in by_page:
+                by_page[e.page].update(dict.fromkeys(names))
+            else:
+                by_page[e.page] = dict.fromkeys(names)
         lines = {x: candidates[x] for x in _best(rated, price, most_tokens)}
         pages = [
-            (float(frame.page_tokens(at)[0]), most * sum(value[name] for name in names), at)
+            (float(frame.page_tokens(at)[0]), most * sum(map(value.__getitem__, names)), at)
             for at, names in by_page.items()
         ]
         whole = {at: tuple(by_page[at]) for at in _best(pages, price, most_tokens)}

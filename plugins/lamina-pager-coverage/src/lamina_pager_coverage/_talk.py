@@ -141,12 +141,13 @@ class Index:
 
     def _enter(self, said: Said, elements: list[Element]) -> None:
         """Let a message that was read count."""
+        at, places = len(self.pages), self.places
         said.distinct, said.taken_up, said.detailed = set(said.words), set(), False
         said.content = said.distinct - self.stops
         for word in said.distinct:
-            self.places[word].append(len(self.pages))
+            places[word].append(at)
         for e in elements:
-            e.page = len(self.pages)
+            e.page = at
             e.words = tuple(dict.fromkeys(said.words[e.low : e.high]))
         if self.pages:
             self.pages[-1].taken_up = self.pages[-1].distinct & said.distinct
@@ -185,7 +186,8 @@ class Index:
             tally = sum(map(self._tallies.__getitem__, ws))
             me, you, time, courtesy, *_ = _fields(tally)
             everything += tally
-            said.names.update(self._number(names(found)))
+            if not raw[1:].islower():
+                said.names.update(self._number(names(found)))
             if raw[0] not in "[（(":
                 said.asks = raw.endswith(QUESTION)
                 said.asks_you |= said.asks and you > 0

@@ -14,10 +14,12 @@ _WORD = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*")
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
 """The same in a text of ASCII characters alone, which needs no Unicode classes."""
 _SPACELESS = re.compile(f"[{_CJK}]")
+# One set of characters stands first, which is quick to look for.
 _STOP = (
-    r"(?P<stop>[.!?…]+[\"'”’»)\]]*)(?=\s)"  # a full stop before white space
-    r"|[。！？｡]+[」』”’）)]*"  # or the ideographic one, before anything
-    r"|\n+"
+    r"[.!?…。！？｡\n](?:"
+    r"(?<=[.!?…])(?<![.!?…].)[.!?…]*+[\"'”’»)\]]*+(?=\s)"  # full stops before white space
+    r"|(?<=[。！？｡])[。！？｡]*[」』”’）)]*"  # or ideographic ones, before anything
+    r"|(?<=\n)\n*)"
 )
 _END = re.compile(_STOP)
 _END_OR_BRACKET = re.compile(_STOP + r"|(?<=\])[ \t]+|[ \t]+(?=\[)")
@@ -66,9 +68,8 @@ def sentences(text: str) -> list[tuple[int, int]]:
     """Spans of the sentences of a text: in order, disjoint, without surrounding white space. Long ones become clauses."""
     spans: list[tuple[int, int]] = []
     start = 0
-    # Where there is no bracket, every end begins with one of a few characters, which are quick to look for.
     for m in (_END_OR_BRACKET if "[" in text or "]" in text else _END).finditer(text):
-        if m["stop"] and m["stop"][0] == "." and _not_an_end(text, m):
+        if m[0][0] == "." and _not_an_end(text, m):
             continue
         _emit(text, start, m.end(), spans)
         start = m.end()
@@ -79,12 +80,12 @@ def sentences(text: str) -> list[tuple[int, int]]:
 def _not_an_end(text: str, m: re.Match[str]) -> bool:
     """Whether this full stop ends an abbreviation: the text goes on in lower case, or the word before it is one."""
     after = text[m.end() : m.end() + 2].strip()
-    if after and after[0].islower() and m["stop"] == ".":
+    if after and after[0].islower() and m[0] == ".":
         return True
     head = text[max(0, m.start() - 12) : m.start()].rsplit(None, 1)[-1:]
     return (
         bool(head)
-        and m["stop"] == "."
+        and m[0] == "."
         and ((len(head[0]) == 1 and head[0].isupper() and head[0] != "I") or head[0].lower() in _ABBREVIATION)
     )
 
