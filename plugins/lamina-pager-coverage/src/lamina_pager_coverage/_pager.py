@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lamina.model import Page
 from lamina.paging import keep_newest, position, shorten_to
 from lamina.protocols import (
     AdmitRequest,
     Digest,
     Entry,
-    Excerpt,
     PagedOut,
     Plan,
     PlanRequest,
@@ -22,46 +19,24 @@ from lamina.protocols import (
     Verbatim,
 )
 from lamina_pager_coverage._choose import STUB, Choice, Chooser, Scene, Shown
-from lamina_pager_coverage._evidence import Evidence, texts_of, worth
+from lamina_pager_coverage._evidence import texts_of, worth
 from lamina_pager_coverage._excerpts import excerpts_of
+from lamina_pager_coverage._session import Item, Session
 from lamina_pager_coverage._settings import CoverageSettings
-from lamina_pager_coverage._talk_plan import Talk
 from lamina_pager_coverage._text import identifiers
 
-TALK = 0.1
-"""A session with a smaller share of tokens in calls and results is talk, and covered by words and sentences."""
 REFERENCE = CoverageSettings().costs()[1]
 """What a new token costs at the prices for which ``price`` is stated."""
 LARGE = 48
 """Tokens from which on a lossless shorter form is worth asking for when a page enters."""
 WIDE = 1.5
 """Candidates of so many times the room are looked at closely."""
-REACH = 6
-"""Budgets of the newest tokens that are examined of a session that comes all at once, at least."""
 NAME = 4
 """Tokens of the budget for each name that is examined: many more than excerpts could show."""
-RESULTS = 0.5
-"""Of what is examined of such a session, the newer part in which results are read as well: of older ones, what was made of
-them was said since. Reading them all keeps no more of what is needed later; reading a third is too little."""
 PROSE = 400
 """Tokens up to which a message without calls and results is left as it is."""
 SESSIONS = 64
 """Sessions whose evidence is held at once; of others it is gathered anew at their next compaction."""
-
-
-@dataclass(slots=True)
-class Item:
-    """One piece of what stands before the newest pages: a page whole, or a digest (or a stub) of a run."""
-
-    first: int
-    end: int
-    """Positions: ``[first, end)``."""
-    elements: list[int]
-    page: int | None
-    """Position, of a page that stands whole."""
-    tokens: int
-    solid: int
-    excerpts: tuple[Excerpt, ...] = ()
 
 
 def fits(request: PlanRequest, plan: Plan) -> bool:
@@ -86,92 +61,6 @@ def fits(request: PlanRequest, plan: Plan) -> bool:
     return tokens <= request.budget and isinstance(newest, Verbatim | Shortened)
 
 
-class _Session:
-    """What the pager knows of one session."""
-
-    def __init__(self, statement: float) -> None:
-        self.evidence = Evidence(statement)
-        self.talk = Talk()
-        self.forms: dict[int, Shortened] = {}
-        """Page id to the form in which it entered."""
-        self.sizes: dict[int, tuple[int, int]] = {}
-        """Position to the tokens of its page in its form: all, and those of its texts."""
-        self.items: list[Item] = []
-        self.windows = 0
-        """Windows asked for that did not take a compaction."""
-        self.planned = 0
-        """Pages of the last plan."""
-        self.tokens = self.tool_tokens = 0
-        """Of the pages looked at, and of those with calls."""
-        self._looked = 0
-        self._newest: list[Page] = []
-
-    @property
-    def is_talk(self) -> bool:
-        """Whether hardly anything was said in calls and results."""
-        return self.tool_tokens < TALK * self.tokens
-
-    def follow(
-        self, pages: Sequence[Page], forms: Mapping[int, Shortened], settings: CoverageSettings, budget: int
-    ) -> None:
-        """Take in what is new; begin anew where the session went back or a known page changed."""
-        known = pages[max(0, self._looked - len(self._newest)) : self._looked]
-        if self._looked > len(pages) or any(map(_differ, self._newest[:-1], known)):
-            self.evidence, self.talk, self.items = Evidence(settings.statement), Talk(), []
-            self.sizes.clear()
-            self.tokens = self.tool_tokens = self._looked = 0
-        elif known and _differ(self._newest[-1], known[-1]):
-            self._take_back(self._newest[-1])
-        reach = max(settings.reach_tokens, REACH * budget)
-        for page in _newest(pages, self._looked, reach):
-            self.tokens += page.tokens
-            if len(page.messages) > 1:
-                self.tool_tokens += page.tokens
-        self._looked, self._newest = len(pages), list(pages[max(0, len(pages) - 3) :])
-        for id, form in forms.items():
-            if self.forms.get(id) is not form:
-                self.forms[id] = form
-                self.sizes.pop(bisect_left(pages, id, key=_id), None)
-        if not self.is_talk:
-            self._gather(pages, reach)
-
-    def _take_back(self, page: Page) -> None:
-        """Forget the newest page that was looked at: a result has joined it."""
-        self._looked -= 1
-        self.tokens -= page.tokens
-        if len(page.messages) > 1:
-            self.tool_tokens -= page.tokens
-        self.talk = Talk()
-        if len(self.evidence.pages) > self._looked:
-            self.evidence.take_back()
-        if self.items and self.items[-1].end > self._looked:
-            self.items = []
-        self.sizes.pop(self._looked, None)
-        self.forms.pop(page.id, None)
-
-    def _gather(self, pages: Sequence[Page], reach: float) -> None:
-        done, read = len(self.evidence.pages), RESULTS * reach
-        new = _newest(pages, done, reach)
-        left = sum(page.tokens for page in new)
-        self.evidence.skip(len(pages) - done - len(new))
-        for page in new:
-            left -= page.tokens
-            form, is_last = self.forms.get(page.id), page is new[-1]
-            self.evidence.add(page, form, results=left < read, may_change=is_last)
-
-
-def _newest(pages: Sequence[Page], done: int, reach: float) -> list[Page]:
-    """Those behind the first ``done`` that are within so many of the newest tokens, in order."""
-    new: list[Page] = []
-    at = len(pages)
-    while at > done and reach > 0:
-        at -= 1
-        new.append(pages[at])
-        reach -= pages[at].tokens
-    new.reverse()
-    return new
-
-
 def _best(rated: Sequence[tuple[float, float, int]], price: float, most_tokens: float) -> list[int]:
     """Of (tokens, gain, which) those whose gain pays their tokens; of more than so many tokens the best per token."""
     paying = [one for one in rated if one[1] >= price * one[0]]
@@ -185,20 +74,12 @@ def _best(rated: Sequence[tuple[float, float, int]], price: float, most_tokens: 
     return sorted(which for _, _, which in paying)
 
 
-def _id(page: Page) -> int:
-    return page.id
-
-
-def _differ(known: Page, page: Page) -> bool:
-    return known.messages is not page.messages
-
-
 @dataclass(slots=True)
 class _Frame:
     """One plan in the making."""
 
     request: PlanRequest
-    session: _Session
+    session: Session
     room: int
     """Of the budget, what system and pinned pages leave."""
     must: frozenset[int]
@@ -206,7 +87,7 @@ class _Frame:
     fitted: dict[int, Shortened] = field(default_factory=dict)
     """Position to a form that was asked for now, because the page is too large for the budget."""
     fitted_sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Tokens of pages whose form is of this plan alone; see :attr:`_Session.sizes`."""
+    """Tokens of pages whose form is of this plan alone; see :attr:`Session.sizes`."""
     start: int = 0
     """The first position of the tail of newest pages."""
     fill: bool = False
@@ -237,10 +118,10 @@ class CoveragePager:
 
     def __init__(self, settings: CoverageSettings) -> None:
         self._settings = settings
-        self._sessions: dict[str, _Session] = {}
+        self._sessions: dict[str, Session] = {}
 
-    def _session(self, id: str) -> _Session:
-        session = self._sessions.pop(id, None) or _Session(self._settings.statement)
+    def _session(self, id: str) -> Session:
+        session = self._sessions.pop(id, None) or Session(self._settings.statement)
         self._sessions[id] = session  # the most recently used one is last
         if len(self._sessions) > SESSIONS:
             del self._sessions[next(iter(self._sessions))]
@@ -300,7 +181,7 @@ class CoveragePager:
         session.items = []
         return await keep_newest(request)
 
-    async def _frame(self, request: PlanRequest, session: _Session, first_time: bool) -> _Frame:
+    async def _frame(self, request: PlanRequest, session: Session, first_time: bool) -> _Frame:
         pages = request.pages
         must = frozenset(at for at in (position(pages, page) for page in request.pinned) if at is not None)
         room = request.budget - sum(pages[at].tokens for at in must) - request.stub_tokens

@@ -1,0 +1,130 @@
+"""What the coverage pager knows of one session, as it grows."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lamina.model import Page
+from lamina.protocols import Excerpt, Shortened
+from lamina_pager_coverage._evidence import Evidence
+from lamina_pager_coverage._settings import CoverageSettings
+from lamina_pager_coverage._talk_plan import Talk
+
+TALK = 0.1
+"""A session with a smaller share of tokens in calls and results is talk, and covered by words and sentences."""
+REACH = 6
+"""Budgets of the newest tokens that are examined of a session that comes all at once, at least."""
+RESULTS = 0.5
+"""Of what is examined of such a session, the newer part in which results are read as well: of older ones, what was made of
+them was said since. Reading them all keeps no more of what is needed later; reading a third is too little."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One piece of what stands before the newest pages: a page whole, or a digest (or a stub) of a run."""
+
+    first: int
+    end: int
+    """Positions: ``[first, end)``."""
+    elements: list[int]
+    page: int | None
+    """Position, of a page that stands whole."""
+    tokens: int
+    solid: int
+    excerpts: tuple[Excerpt, ...] = ()
+
+
+class Session:
+    """What the pager knows of one session."""
+
+    def __init__(self, statement: float) -> None:
+        self.evidence = Evidence(statement)
+        self.talk = Talk()
+        self.forms: dict[int, Shortened] = {}
+        """Page id to the form in which it entered."""
+        self.sizes: dict[int, tuple[int, int]] = {}
+        """Position to the tokens of its page in its form: all, and those of its texts."""
+        self.items: list[Item] = []
+        self.windows = 0
+        """Windows asked for that did not take a compaction."""
+        self.planned = 0
+        """Pages of the last plan."""
+        self.tokens = self.tool_tokens = 0
+        """Of the pages looked at, and of those with calls."""
+        self._looked = 0
+        self._newest: list[Page] = []
+
+    @property
+    def is_talk(self) -> bool:
+        """Whether hardly anything was said in calls and results."""
+        return self.tool_tokens < TALK * self.tokens
+
+    def follow(
+        self, pages: Sequence[Page], forms: Mapping[int, Shortened], settings: CoverageSettings, budget: int
+    ) -> None:
+        """Take in what is new; begin anew where the session went back or a known page changed."""
+        known = pages[max(0, self._looked - len(self._newest)) : self._looked]
+        if self._looked > len(pages) or any(map(_differ, self._newest[:-1], known)):
+            self.evidence, self.talk, self.items = Evidence(settings.statement), Talk(), []
+            self.sizes.clear()
+            self.tokens = self.tool_tokens = self._looked = 0
+        elif known and _differ(self._newest[-1], known[-1]):
+            self._take_back(self._newest[-1])
+        reach = max(settings.reach_tokens, REACH * budget)
+        for page in newest(pages, self._looked, reach):
+            self.tokens += page.tokens
+            if len(page.messages) > 1:
+                self.tool_tokens += page.tokens
+        self._looked, self._newest = len(pages), list(pages[max(0, len(pages) - 3) :])
+        for id, form in forms.items():
+            if self.forms.get(id) is not form:
+                self.forms[id] = form
+                self.sizes.pop(bisect_left(pages, id, key=_id), None)
+        if not self.is_talk:
+            self._gather(pages, reach)
+
+    def _take_back(self, page: Page) -> None:
+        """Forget the newest page that was looked at: another took its place, mostly itself with a result."""
+        self._looked -= 1
+        self.tokens -= page.tokens
+        if len(page.messages) > 1:
+            self.tool_tokens -= page.tokens
+        self.talk = Talk()
+        if len(self.evidence.pages) > self._looked:
+            self.evidence.take_back()
+        if self.items and self.items[-1].end > self._looked:
+            self.items = []
+        self.sizes.pop(self._looked, None)
+        self.forms.pop(page.id, None)
+
+    def _gather(self, pages: Sequence[Page], reach: float) -> None:
+        done, read = len(self.evidence.pages), RESULTS * reach
+        new = newest(pages, done, reach)
+        left = sum(page.tokens for page in new)
+        self.evidence.skip(len(pages) - done - len(new))
+        for page in new:
+            left -= page.tokens
+            form, is_last = self.forms.get(page.id), page is new[-1]
+            self.evidence.add(page, form, results=left < read, may_change=is_last)
+
+
+def newest(pages: Sequence[Page], done: int, reach: float) -> list[Page]:
+    """Those behind the first ``done`` that are within so many of the newest tokens, in order."""
+    new: list[Page] = []
+    at = len(pages)
+    while at > done and reach > 0:
+        at -= 1
+        new.append(pages[at])
+        reach -= pages[at].tokens
+    new.reverse()
+    return new
+
+
+def _id(page: Page) -> int:
+    return page.id
+
+
+def _differ(known: Page, page: Page) -> bool:
+    return known.messages is not page.messages

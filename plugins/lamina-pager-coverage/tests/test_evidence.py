@@ -1,0 +1,83 @@
+"""What is known of a session's names, when pages come, change and go."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lamina.model import Page, user
+from lamina.testing.pages import page as page_of
+from lamina.testing.pages import tool_page
+from lamina_pager_coverage._evidence import Evidence
+from lamina_pager_coverage._session import RESULTS, Session
+from lamina_pager_coverage._settings import CoverageSettings
+
+MISSING = "[no result]"
+
+names = st.sampled_from(["src/app.py", "user_id", "build-7", "call_me", "notes.md", "word", "Zürich_2"])
+lines = st.lists(st.lists(names, min_size=1, max_size=4).map(" ".join), min_size=1, max_size=3).map("\n".join)
+
+
+def asked(id: int, path: str, result: str) -> Page:
+    return tool_page(id, ("Read", json.dumps({"path": path}), result), text=f"I look at {path}.")
+
+
+@st.composite
+def logs(draw) -> list[Page]:
+    out = []
+    for id in range(1, draw(st.integers(1, 6)) + 1):
+        text = draw(lines)
+        out.append(asked(id, draw(names), text) if draw(st.booleans()) else page_of(id, user(text)))
+    return out
+
+
+def gathered(pages: list[Page]) -> Evidence:
+    evidence = Evidence(0.06)
+    for page in pages:
+        evidence.add(page, None, may_change=True)
+    return evidence
+
+
+def facts(evidence: Evidence):
+    elements = [(e.page, e.line, e.clause, e.text, e.names) for e in evidence.elements]
+    pages = [page and page.id for page in evidence.pages]
+    return evidence.known, evidence.spans, pages, evidence.now, sorted(evidence.live), elements
+
+
+@given(logs(), names, lines, lines)
+def test_a_page_that_is_taken_back_leaves_nothing(pages, path, before, after):
+    evidence = gathered([*pages, asked(9, path, before)])
+    evidence.take_back()
+    assert facts(evidence) == facts(gathered(pages))
+    evidence.add(asked(9, path, after), None, may_change=True)
+    assert facts(evidence) == facts(gathered([*pages, asked(9, path, after)]))
+
+
+@given(logs(), names, lines)
+def test_a_result_that_comes_after_a_compaction_takes_back_its_page_alone(pages, path, result):
+    settings = CoverageSettings()
+    session, fresh = Session(settings.statement), Session(settings.statement)
+    session.follow([*pages, asked(8, path, MISSING)], {}, settings, 1000)
+    first = session.evidence
+    whole = [*pages, asked(8, path, result), asked(9, path, result)]
+    session.follow(whole, {}, settings, 1000)
+    fresh.follow(whole, {}, settings, 1000)
+    assert session.evidence is first
+    assert facts(session.evidence) == facts(fresh.evidence)
+    assert (session.tokens, session.tool_tokens) == (fresh.tokens, fresh.tool_tokens)
+
+
+def test_of_what_came_long_before_the_first_window_results_are_not_read_and_words_are():
+    pages = [asked(id, f"src/file_{id}.py", f"found_{id} " + "plain words " * 40) for id in range(1, 201)]
+    settings = CoverageSettings(reach_tokens=1)
+    session = Session(settings.statement)
+    budget = 1000
+    session.follow(pages, {}, settings, budget)
+    known = session.evidence.known
+    tokens = 0
+    for page in reversed(pages):
+        assert (f"src/file_{page.id}.py" in known) == (tokens < 6 * budget)
+        assert (f"found_{page.id}" in known) == (tokens < RESULTS * 6 * budget)
+        tokens += page.tokens
