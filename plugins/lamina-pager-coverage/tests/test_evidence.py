@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.model import Page, user
+from lamina.model import Page, assistant, system, user
 from lamina.testing.pages import page as page_of
 from lamina.testing.pages import tool_page
 from lamina_pager_coverage._evidence import Evidence
@@ -81,3 +82,25 @@ def test_of_what_came_long_before_the_first_window_results_are_not_read_and_word
         assert (f"src/file_{page.id}.py" in known) == (tokens < 6 * budget)
         assert (f"found_{page.id}" in known) == (tokens < RESULTS * 6 * budget)
         tokens += page.tokens
+
+
+def dialogue(n: int) -> list[Page]:
+    said = ("We went to the lake with my sister, and it rained all day.", "Oh no! Did you at least bring a tent?")
+    return [page_of(id, user(said[0]) if id % 2 else assistant(said[1])) for id in range(2, n + 2)]
+
+
+def agent_in_plain_text(n: int) -> list[Page]:
+    ran = "Let me look at that file.\n\n```\nopen src/cart/step_{0}.py\n```"
+    saw = "[File: src/cart/step_{0}.py (40 lines)]\n1:def total_{0}(rows):\n2:    return sum(rows.values())\n$"
+    return [page_of(id, (user(saw.format(id)) if id % 2 else assistant(ran.format(id)))) for id in range(2, n + 2)]
+
+
+@pytest.mark.parametrize("prompt", ["You are a friend.", "Tools: src/tools/find_file.py, edit_file, open_file " * 40])
+@pytest.mark.parametrize(("said", "is_talk"), [(dialogue, True), (agent_in_plain_text, False)])
+def test_talk_is_what_names_nothing_whatever_the_system_message_names(prompt, said, is_talk):
+    session = Session(0.06)
+    pages = [page_of(1, system(prompt)), *said(40)]
+    session.follow(pages[:20], {}, CoverageSettings(), 1000)
+    assert session.is_talk == is_talk
+    session.follow(pages, {}, CoverageSettings(), 1000)
+    assert session.is_talk == is_talk

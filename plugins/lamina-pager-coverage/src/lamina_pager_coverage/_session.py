@@ -11,9 +11,15 @@ from lamina.protocols import Excerpt, Shortened
 from lamina_pager_coverage._evidence import Evidence
 from lamina_pager_coverage._settings import CoverageSettings
 from lamina_pager_coverage._talk_plan import Talk
+from lamina_pager_coverage._text import identifiers
 
 TALK = 0.1
-"""A session with a smaller share of tokens in calls and results is talk, and covered by words and sentences."""
+"""A session with a smaller share of tokens in calls and results may be talk, and covered by words and sentences."""
+NAMED = 0.008
+"""It is, if it has fewer identifiers per token. Recorded dialogues have 0.0004 at most; agents that call their tools in
+plain text have 0.015 and more, as sessions with tools have (0.012 and more)."""
+SAMPLE = 64
+"""Pages whose identifiers are counted for that, the newest of those that are new."""
 REACH = 6
 """Budgets of the newest tokens that are examined of a session that comes all at once, at least."""
 RESULTS = 0.5
@@ -53,13 +59,15 @@ class Session:
         """Pages of the last plan."""
         self.tokens = self.tool_tokens = 0
         """Of the pages looked at, and of those with calls."""
+        self.names = self.sampled = 0
+        """Identifiers of a sample of pages, and its tokens."""
         self._looked = 0
         self._newest: list[Page] = []
 
     @property
     def is_talk(self) -> bool:
-        """Whether hardly anything was said in calls and results."""
-        return self.tool_tokens < TALK * self.tokens
+        """Whether hardly anything was said in calls and results, and hardly anything named."""
+        return self.tool_tokens < TALK * self.tokens and self.names <= NAMED * self.sampled
 
     def follow(
         self, pages: Sequence[Page], forms: Mapping[int, Shortened], settings: CoverageSettings, budget: int
@@ -69,14 +77,17 @@ class Session:
         if self._looked > len(pages) or any(map(_differ, self._newest[:-1], known)):
             self.evidence, self.talk, self.items = Evidence(settings.statement), Talk(), []
             self.sizes.clear()
-            self.tokens = self.tool_tokens = self._looked = 0
+            self.tokens = self.tool_tokens = self.names = self.sampled = self._looked = 0
         elif known and _differ(self._newest[-1], known[-1]):
             self._take_back(self._newest[-1])
         reach = max(settings.reach_tokens, REACH * budget)
-        for page in newest(pages, self._looked, reach):
-            self.tokens += page.tokens
-            if len(page.messages) > 1:
-                self.tool_tokens += page.tokens
+        new = newest(pages, self._looked, reach)
+        self.tokens += sum(page.tokens for page in new)
+        self.tool_tokens += sum(page.tokens for page in new if len(page.messages) > 1)
+        if self.tool_tokens < TALK * self.tokens:
+            said = [page for page in new[-SAMPLE:] if page.role != "system"]
+            self.names += sum(len(identifiers(page.text)) for page in said)
+            self.sampled += sum(page.tokens for page in said)
         self._looked, self._newest = len(pages), list(pages[max(0, len(pages) - 3) :])
         for id, form in forms.items():
             if self.forms.get(id) is not form:
