@@ -89,6 +89,13 @@ def dialogue(n: int) -> list[Page]:
     return [page_of(id, user(said[0]) if id % 2 else assistant(said[1])) for id in range(2, n + 2)]
 
 
+def dialogue_with_times(n: int) -> list[Page]:
+    return [
+        page_of(id, user(f"[2026-03-{id % 28 + 1:02} 18:{id:02}:07] Are you coming at 19:{id:02}?"))
+        for id in range(2, n + 2)
+    ]
+
+
 def agent_in_plain_text(n: int) -> list[Page]:
     ran = "Let me look at that file.\n\n```\nopen src/cart/step_{0}.py\n```"
     saw = "[File: src/cart/step_{0}.py (40 lines)]\n1:def total_{0}(rows):\n2:    return sum(rows.values())\n$"
@@ -96,7 +103,9 @@ def agent_in_plain_text(n: int) -> list[Page]:
 
 
 @pytest.mark.parametrize("prompt", ["You are a friend.", "Tools: src/tools/find_file.py, edit_file, open_file " * 40])
-@pytest.mark.parametrize(("said", "is_talk"), [(dialogue, True), (agent_in_plain_text, False)])
+@pytest.mark.parametrize(
+    ("said", "is_talk"), [(dialogue, True), (dialogue_with_times, True), (agent_in_plain_text, False)]
+)
 def test_talk_is_what_names_nothing_whatever_the_system_message_names(prompt, said, is_talk):
     session = Session(0.06)
     pages = [page_of(1, system(prompt)), *said(40)]

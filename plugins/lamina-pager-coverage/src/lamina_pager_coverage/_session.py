@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +16,12 @@ from lamina_pager_coverage._text import identifiers
 
 TALK = 0.1
 """A session with a smaller share of tokens in calls and results may be talk, and covered by words and sentences."""
-NAMED = 0.008
-"""It is, if it has fewer identifiers per token. Recorded dialogues have 0.0004 at most; agents that call their tools in
-plain text have 0.015 and more, as sessions with tools have (0.012 and more)."""
+NAMED = 0.004
+"""It is, if it names fewer different things per token; numbers and times are no names. Recorded dialogues have 0.0002 at
+most; agents that call their tools in plain text have 0.01 and more, as sessions with tools have (0.009 and more)."""
 SAMPLE = 64
-"""Pages whose identifiers are counted for that, the newest of those that are new."""
+"""Pages whose names are counted for that, the newest of those that are new."""
+_WORDY = re.compile(r"[^\W\d_]{2}")
 REACH = 6
 """Budgets of the newest tokens that are examined of a session that comes all at once, at least."""
 RESULTS = 0.5
@@ -60,7 +62,7 @@ class Session:
         self.tokens = self.tool_tokens = 0
         """Of the pages looked at, and of those with calls."""
         self.names = self.sampled = 0
-        """Identifiers of a sample of pages, and its tokens."""
+        """Different names in samples of pages, and their tokens."""
         self._looked = 0
         self._newest: list[Page] = []
 
@@ -86,7 +88,7 @@ class Session:
         self.tool_tokens += sum(page.tokens for page in new if len(page.messages) > 1)
         if self.tool_tokens < TALK * self.tokens:
             said = [page for page in new[-SAMPLE:] if page.role != "system"]
-            self.names += sum(len(identifiers(page.text)) for page in said)
+            self.names += len({name for page in said for name in identifiers(page.text) if _WORDY.search(name)})
             self.sampled += sum(page.tokens for page in said)
         self._looked, self._newest = len(pages), list(pages[max(0, len(pages) - 3) :])
         for id, form in forms.items():
