@@ -83,9 +83,9 @@ def shelves(draw):
 
 def choice_of(pages, room):
     elements, names, value = [], {}, {}
-    for at, (line, tokens, more, _) in enumerate(pages):
-        # Guessed too small, and counted before it is taken.
-        elements.append(Element(at, at, 0, 0, str(tokens), (f"line {at}",), tokens / 2))
+    for at, (line, _, more, _) in enumerate(pages):
+        # What was estimated does not count.
+        elements.append(Element(at, at, 0, 0, "", (f"line {at}",), 1))
         names[at] = (f"line {at}", f"more {at}")
         value |= {f"line {at}": line, f"more {at}": more}
     scene = Scene(
@@ -98,7 +98,7 @@ def choice_of(pages, room):
         page_tokens={at: (p[1] + p[3], 0) for at, p in enumerate(pages)},
         label_tokens=dict.fromkeys(range(len(pages)), 0),
         label_names=dict.fromkeys(range(len(pages)), ()),
-        count=lambda texts: [int(text) - 1 for text in texts],
+        tokens={at: p[1] for at, p in enumerate(pages)},
     )
     return Chooser(scene, Shown(), 0, surroundings=0.0, loose_ratio=float("inf")).run(room + STUB, price=0.0)
 
@@ -160,6 +160,22 @@ def kept_tokens(settings: CoverageSettings) -> int:
                 case _:
                     kept += sum(p.tokens for p in pages if a.first <= p.id <= a.last)
     return kept
+
+
+def test_pages_that_nothing_known_stands_in_can_be_let_go_without_a_trace_in_any_plan(monkeypatch):
+    pages = session(160)
+    requests = [plan_request(pages[:n], 1500) for n in range(20, 160, 3)]
+    gone = []
+    monkeypatch.setattr("lamina_pager_coverage._pager.NAME", 10**9)
+
+    def plans(held: int):
+        monkeypatch.setattr("lamina_pager_coverage._evidence.HELD", held)
+        return planned(CoverageSettings(live=60), *requests, pressures=4)
+
+    let_go = Evidence.let_go
+    monkeypatch.setattr(Evidence, "let_go", lambda *args: gone.append(let_go(*args)) or gone[-1])
+    assert plans(1) == plans(10**9)
+    assert sum(map(len, gone)) > 50
 
 
 def test_where_cached_tokens_are_cheaper_more_of_the_beginning_stays():

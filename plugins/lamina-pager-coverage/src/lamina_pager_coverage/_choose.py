@@ -8,7 +8,7 @@ plain greedy would.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lamina_pager_coverage._evidence import Element
@@ -75,8 +75,8 @@ class Scene:
     """Of a page in its form: all its tokens, and those of its texts."""
     label_tokens: Mapping[int, int]
     label_names: Mapping[int, tuple[str, ...]]
-    count: Callable[[Sequence[str]], Sequence[int]]
-    """Tokens of texts."""
+    tokens: Mapping[int, int]
+    """Of the candidates, as they were counted; of others what was estimated must do."""
 
 
 class Chooser:
@@ -128,9 +128,6 @@ class Chooser:
                 heapq.heappush(self._waiting, rated)
                 self._blocked = self._blocked or self._waiting[0] == rated
                 continue
-            elif self._counted(kind, x):
-                heapq.heappush(self._heap, rated)
-                continue
             else:
                 self._take(kind, x, gain, cost)
             left -= cost
@@ -153,6 +150,10 @@ class Chooser:
             else:
                 return kind, x, gain, cost
 
+    def tokens(self, x: int) -> float:
+        """Of an element."""
+        return self._scene.tokens.get(x, self._scene.elements[x].tokens)
+
     def _adjacent(self, x: int) -> int:
         """How many of the lines beside it are taken: next to one it needs no new gap, between two it closes one."""
         elements, chosen = self._scene.elements, self.choice.elements
@@ -167,14 +168,6 @@ class Chooser:
         elif kind == LINE and x not in chosen:
             return got
         return [y for y in got if y not in chosen]
-
-    def _counted(self, kind: int, x: int) -> bool:
-        """Whether something of it had only been estimated; it is counted now."""
-        elements = self._scene.elements
-        guessed = [y for y in self._members(kind, x) if not elements[y].exact]
-        for y in guessed:
-            elements[y].tokens, elements[y].exact = self._scene.count([elements[y].text])[0] + 1, True
-        return bool(guessed)
 
     def _complete(self, kind: int, x: int) -> bool:
         return (kind == WIDE or x not in self._scene.beside) and not self._scene.elements[x].encoded
@@ -193,9 +186,9 @@ class Chooser:
         if self._complete(kind, x):
             gain += self._around[names[0]] if len(names) == 1 else sum(map(self._around.__getitem__, names))
         if kind == LINE and e.head < 0 and x not in choice.elements:
-            cost = e.tokens
+            cost: float = scene.tokens[x]
         else:
-            cost = sum(scene.elements[y].tokens for y in self._members(kind, x))
+            cost = sum(self.tokens(y) for y in self._members(kind, x))
         cost += GAP * (1 - self._adjacent(x)) if e.page in self._opened else scene.label_tokens[e.page]
         return gain, max(cost, 1)
 
@@ -204,9 +197,7 @@ class Chooser:
         if at in choice.pages:
             return 0.0, 1
         shows, chosen = scene.page_names[at], choice.elements
-        paid = (
-            sum(scene.elements[y].tokens for y in range(*scene.spans[at]) if y in chosen) if at in self._opened else 0
-        )
+        paid = sum(self.tokens(y) for y in range(*scene.spans[at]) if y in chosen) if at in self._opened else 0.0
         gain = sum(map(self._named.__getitem__, shows)) + sum(map(self._around.__getitem__, shows))
         return gain, max(scene.page_tokens[at][0] + _PAGE_GAP - paid, 1)
 

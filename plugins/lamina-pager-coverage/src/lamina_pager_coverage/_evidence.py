@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -14,6 +15,8 @@ PLACES = 3
 """How many of an identifier's latest mentions may stand for it."""
 STATEMENTS = 12
 """Lines of a user message, from its beginning, that count as statements."""
+HELD = 256
+"""Pages that are held at least before any are let go."""
 _SUBJECT = 40
 """Characters of a call's first argument in its page's label."""
 
@@ -36,8 +39,13 @@ class Element:
     """Whether the text is a lossless rendition, so that its lines are no surroundings of what was said."""
     head: int = -1
     """The element that heads its table, or -1."""
-    exact: bool = False
-    """Whether ``tokens`` was counted, which is done for those that are looked at closely."""
+    counted: int | None = None
+    """Tokens, its line's end included, as they were counted, which is done for those that are looked at closely. It is not
+    ``tokens``, so that the same request is planned alike again."""
+
+
+_GONE = Element(sys.maxsize, -1, 0, 0, "", (), 0.0)
+"""Stands for the elements of pages that were let go: of no page, beside nothing."""
 
 
 @dataclass(slots=True)
@@ -92,19 +100,20 @@ class Evidence:
 
     def __init__(self, statement: float) -> None:
         self.pages: list[Page | None] = []
-        """By position; ``None`` for pages that were too far back to be looked at."""
+        """By position; ``None`` for pages that were too far back to be looked at, or let go since."""
+        self.held: list[int] = []
+        """Positions of the others."""
         self.spans: list[tuple[int, int]] = []
         """Elements of each page."""
         self.elements: list[Element] = []
         self.known: dict[str, Known] = {}
-        self.live: dict[str, None] = {}
-        """Names that may be worth something; the rest was found worthless at a compaction and not named since."""
         self.now = 0
         """Messages so far."""
         self._statement = statement
         self._texts = 0
         self._cache: dict[str, tuple[str, ...]] = {}
         self._labels: dict[int, str] = {}
+        self._enough = HELD
         self._before: dict[str, Known | None] | None = None
         """What was known of the names on the last page, while it may still change."""
 
@@ -125,6 +134,7 @@ class Evidence:
         begin, position = len(self.elements), len(self.pages)
         self._before = {} if may_change else None
         self.pages.append(page)
+        self.held.append(position)
         for at, message in enumerate(page.messages):
             sources = [
                 source
@@ -143,15 +153,46 @@ class Evidence:
         assert page is not None
         assert self._before is not None
         del self.elements[begin:]
+        self.held.pop()
         self._labels.pop(len(self.pages), None)
         self.now -= len(page.messages)
         for name, known in self._before.items():
             if known is None:
-                del self.known[name]
-                self.live.pop(name, None)
-            else:
+                self.known.pop(name, None)
+            elif name in self.known:
                 self.known[name] = known
         self._before = None
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Forget names that are worth too little; if they are named again, they are new."""
+        for name in names:
+            del self.known[name]
+
+    def let_go(self, standing: Iterable[int], start: int) -> list[int]:
+        """Forget what pages before ``start`` say if no name that is known stands there, but for some.
+
+        Args:
+            standing: Positions of pages of which something stands in the window.
+            start: Position.
+
+        Returns:
+            The positions of the pages that are forgotten now; mostly none, because that is done each time that the pages
+            held have doubled.
+        """
+        if len(self.held) < self._enough:
+            return []
+        needed = {self.elements[x].page for known in self.known.values() for x in known.places}
+        needed.update(standing, range(start, len(self.pages)))
+        gone = [at for at in self.held if at not in needed]
+        for at in gone:
+            begin, end = self.spans[at]
+            self.elements[begin:end] = [_GONE] * (end - begin)
+            self.spans[at] = (begin, begin)
+            self.pages[at] = None
+            self._labels.pop(at, None)
+        self.held = [at for at in self.held if at in needed]
+        self._enough = max(HELD, 2 * len(self.held))
+        return gone
 
     def label(self, at: int) -> str:
         """What the page is, for its excerpts; see :func:`subject`."""
@@ -184,7 +225,6 @@ class Evidence:
                 known.calls += name in in_call
                 known.replies += role == "assistant" and name in in_text
             known.strength = _strength(known, crowd)
-        self.live.update(dict.fromkeys(place))
         if role == "user" and self._statement:
             for x in range(begin, min(len(self.elements), begin + STATEMENTS)):
                 # The key cannot occur in a text: identifiers hold no spaces.
@@ -192,7 +232,6 @@ class Evidence:
                 if self._before is not None:
                     self._before[key] = None
                 self.known[key] = Known(last=self.now, statement=self._statement, places=[x])
-                self.live[key] = None
 
     def _cut(
         self, position: int, source: _Source, names: set[str], place: dict[str, int], lines: dict[str, int]

@@ -175,6 +175,7 @@ class CoveragePager:
         else:
             self._cut_tail(frame)
             session.items = await self._front(frame) if frame.start else []
+            session.let_go(request.pages, frame.start)
             plan = Plan(tuple(self._entries(frame)))
         if fits(request, plan):
             return plan
@@ -263,13 +264,12 @@ class CoveragePager:
         """Worth per name that the tail does not show, and for each element the names that it may stand for."""
         evidence, request = frame.session.evidence, frame.request
         resident = self._resident(frame)
-        shown = {name: None for name in evidence.live if name in resident}
-        best = [(worth(evidence.known[name], evidence.now), name) for name in evidence.live if name not in resident]
+        best = [(worth(known, evidence.now), name) for name, known in evidence.known.items() if name not in resident]
         most = max(self._settings.live, request.budget // NAME)
         if len(best) > most:
             best.sort(reverse=True)  # faster than a heap, because nearly all are kept
+            evidence.drop(name for _, name in best[most:])
             del best[most:]
-        evidence.live = {name: None for _, name in best} | shown
         asked = set(identifiers(request.query)) if request.query else set()
         value: dict[str, float] = {}
         candidates: dict[int, list[str]] = {}
@@ -313,7 +313,7 @@ class CoveragePager:
             page = frame.request.pages[at]
             if page.role == "system":
                 shown.update(identifiers(page.text))
-            elif form is None or form.lossless:
+            elif evidence.pages[at] is not None and (form is None or form.lossless):
                 for x in range(*evidence.spans[at]):
                     shown.update(evidence.elements[x].names)
             else:
@@ -365,6 +365,9 @@ class CoveragePager:
             else:
                 by_page[e.page] = dict.fromkeys(names)
         lines = {x: candidates[x] for x in _best(rated, price, most_tokens)}
+        uncounted = [elements[x] for x in lines if elements[x].counted is None]
+        for e, tokens in zip(uncounted, frame.request.count([e.text for e in uncounted]), strict=True):
+            e.counted = tokens + 1
         pages = [
             (float(frame.page_tokens(at)[0]), most * sum(map(value.__getitem__, names)), at)
             for at, names in by_page.items()
@@ -397,14 +400,14 @@ class CoveragePager:
             page_tokens={at: frame.page_tokens(at) for at in {*pages, *whole}},
             label_tokens={at: 3 + len(evidence.label(at)) // 3 for at in pages},
             label_names={at: evidence.identifiers(evidence.label(at)) for at in pages},
-            count=frame.request.count,
+            tokens={x: evidence.elements[x].counted or 1 for x in free},
         )
 
     def _fill(
         self, frame: _Frame, kept: list[Item], shown: Shown, scene: Scene, limit: int, price: float
     ) -> tuple[list[Item], float, int] | None:
         """Items for what the kept ones leave of the limit, with their gain and tokens; ``None`` if nothing fits."""
-        settings, evidence = self._settings, frame.session.evidence
+        settings = self._settings
         begin = kept[-1].end if kept else 0
         chooser = Chooser(scene, shown, frame.solid, settings.surroundings, settings.loose_ratio)
         choice = chooser.run(limit - shown.tokens, price)
@@ -421,7 +424,7 @@ class CoveragePager:
                 if step[0] < 0:
                     over -= frame.page_tokens(-1 - step[0])[0]
                 else:
-                    over -= sum(evidence.elements[x].tokens for x in step)
+                    over -= sum(map(chooser.tokens, step))
 
     def _render(self, frame: _Frame, begin: int, choice: Choice) -> list[Item]:
         """The items for the positions from ``begin`` to the tail, with exact tokens."""

@@ -98,6 +98,14 @@ class Session:
         if not self.is_talk:
             self._gather(pages, reach)
 
+    def let_go(self, pages: Sequence[Page], start: int) -> None:
+        """Forget the pages before ``start`` that nothing can be quoted from and of which nothing stands."""
+        elements = self.evidence.elements
+        standing = [elements[x].page for item in self.items for x in item.elements]
+        for at in self.evidence.let_go(standing, start):
+            self.sizes.pop(at, None)
+            self.forms.pop(pages[at].id, None)
+
     def _take_back(self, page: Page) -> None:
         """Forget the newest page that was looked at: another took its place, mostly itself with a result."""
         self._looked -= 1
