@@ -44,8 +44,8 @@ NEW = "new since the last compaction"
 
 
 ADMITTED = 1
-"""Budgets' worth of the newest pages that are asked about one by one when they come all at once. Four of them keep no more
-of what is needed later, as first windows of every length of the recordings of coding and of service show."""
+"""Budgets' worth of the newest pages that are asked about one by one when they come all at once. Asking about four made no
+difference beyond noise to the retention of first windows (-0.012 to 0.005 over five settings)."""
 
 
 @frozen

@@ -26,7 +26,7 @@ REACH = 6
 """Budgets of the newest tokens that are examined of a session that comes all at once, at least."""
 RESULTS = 0.5
 """Of what is examined of such a session, the newer part in which results are read as well: of older ones, what was made of
-them was said since. Reading them all keeps no more of what is needed later; reading a third is too little."""
+them was said since. Reading them all keeps no more of what is needed later (see docs/benchmarks.md)."""
 
 
 @dataclass(slots=True)
