@@ -70,6 +70,16 @@ def test_a_result_that_comes_after_a_compaction_takes_back_its_page_alone(pages,
     assert (session.tokens, session.tool_tokens) == (fresh.tokens, fresh.tool_tokens)
 
 
+def test_the_newest_page_can_be_taken_back_whatever_was_let_go(monkeypatch):
+    monkeypatch.setattr("lamina_pager_coverage._evidence.HELD", 1)
+    evidence = Evidence(0.0)
+    for id in (1, 2):
+        evidence.add(page_of(id, user("Plain words that name nothing.")), None, may_change=True)
+    assert evidence.let_go((), start=2) == [0]
+    evidence.take_back()
+    assert (evidence.held, len(evidence.pages), evidence.now) == ([], 1, 1)
+
+
 def test_of_what_came_long_before_the_first_window_results_are_not_read_and_words_are():
     pages = [asked(id, f"src/file_{id}.py", f"found_{id} " + "plain words " * 40) for id in range(1, 201)]
     settings = CoverageSettings(reach_tokens=1)

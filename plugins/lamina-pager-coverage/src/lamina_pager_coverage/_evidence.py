@@ -182,7 +182,8 @@ class Evidence:
         if len(self.held) < self._enough:
             return []
         needed = {self.elements[x].page for known in self.known.values() for x in known.places}
-        needed.update(standing, range(start, len(self.pages)))
+        last = len(self.pages) - 1  # it may have to be taken back
+        needed.update(standing, range(min(start, last), len(self.pages)))
         gone = [at for at in self.held if at not in needed]
         for at in gone:
             begin, end = self.spans[at]
