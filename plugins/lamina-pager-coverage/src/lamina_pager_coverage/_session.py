@@ -102,6 +102,7 @@ class Session:
         """Forget the pages before ``start`` that nothing can be quoted from and of which nothing stands."""
         elements = self.evidence.elements
         standing = [elements[x].page for item in self.items for x in item.elements]
+        standing += [item.page for item in self.items if item.page is not None]
         for at in self.evidence.let_go(standing, start):
             self.sizes.pop(at, None)
             self.forms.pop(pages[at].id, None)
