@@ -165,8 +165,6 @@ class Chooser:
         got = [x, *self._scene.beside[x]] if kind == WIDE else [x]
         if elements[x].head >= 0:
             got.append(elements[x].head)
-        elif kind == LINE and x not in chosen:
-            return got
         return [y for y in got if y not in chosen]
 
     def _complete(self, kind: int, x: int) -> bool:
