@@ -82,13 +82,18 @@ class Prefix(Sequence[Page]):
     def __getitem__(self, index: slice) -> Sequence[Page]: ...
     def __getitem__(self, index: int | slice) -> Page | Sequence[Page]:
         if isinstance(index, slice):
-            return [self._pages[i] for i in range(*index.indices(self._n))]
+            start, stop, step = index.indices(self._n)
+            return self._pages[start:stop] if step == 1 else [self._pages[i] for i in range(start, stop, step)]
         if not -self._n <= index < self._n:
             raise IndexError(index)
         return self._pages[index if index >= 0 else self._n + index]
 
     def __iter__(self) -> Iterator[Page]:
         for i in range(self._n):
+            yield self._pages[i]
+
+    def __reversed__(self) -> Iterator[Page]:
+        for i in range(self._n - 1, -1, -1):
             yield self._pages[i]
 
 

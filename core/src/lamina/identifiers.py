@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import pairwise
 
 SHORTEST = 4
@@ -71,16 +72,9 @@ def identifiers(text: str) -> frozenset[str]:
     text = _unescaped(text)
     plain = text.isascii()
     runs, telling = (_ASCII_RUN, _ASCII_TELLING.search) if plain else (_RUN, _telling)
-    found = set()
-    for run in set(runs.findall(text)):
-        if SHORTEST <= len(run) <= LONGEST and telling(run):
-            found.add(run)
-            if "/" in run or ":" in run or "@" in run or "#" in run or "$" in run:
-                # A piece that starts with an unspaced script may not be one run by itself.
-                found.update(
-                    p for p in _pieces(run) if len(p) >= SHORTEST and telling(p) and (plain or _RUN.fullmatch(p))
-                )
-    return frozenset(found)
+    found = {run for run in filter(telling, set(runs.findall(text))) if SHORTEST <= len(run) <= LONGEST}
+    compound = [run for run in found if "/" in run or ":" in run or "@" in run or "#" in run or "$" in run]
+    return frozenset(found.union(*map(_pieces, compound)))
 
 
 def words(text: str) -> list[str]:
@@ -131,10 +125,13 @@ def _inner_capital(run: str) -> bool:
     return not run[1:].islower() and any(a.islower() and b.isupper() for a, b in pairwise(run))
 
 
-def _pieces(run: str) -> set[str]:
+@lru_cache(maxsize=4096)  # texts name the same things again and again
+def _pieces(run: str) -> frozenset[str]:
+    """The pieces of a compound identifier that are identifiers too."""
     pieces = set(_PIECES.split(run))
     pieces.update([piece.rsplit("/", 1)[1] for piece in pieces if "/" in piece])
-    return pieces
+    # A piece that starts with an unspaced script may not be one run by itself.
+    return frozenset(p for p in pieces if len(p) >= SHORTEST and _telling(p) and _RUN.fullmatch(p))
 
 
 def _folded(run: str) -> tuple[str, ...]:

@@ -1,17 +1,19 @@
 """Excerpts of talk by budgeted maximum coverage: words and word trigrams are covered, lazy greedy by gain per token.
 
 A unit (a word, a trigram) is worth the summed chances of the messages where it stands; excerpts are taken by uncovered
-worth per token until the room is full, and the tenth of them that is missed least is given back once.
+worth per token until the room is full, and those of them that are missed least are given back once.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
-from lamina_pager_coverage._talk import Index, needed, rarity, telling
+from lamina_pager_coverage._talk import INSIDE, Element, Index, needed, rarity, telling
 
 WORDS = 1.2
 """Worth of covering words, where covering trigrams is worth 1; times the root of the share that has room: where little
@@ -21,100 +23,143 @@ COMMON = 0.2
 GAP = " … "
 SHORT = 4
 """Words; a shorter excerpt is no line of its own."""
-WIDE = 2
-"""Messages that are looked at closely: the likeliest, of so many times the room."""
+WIDER = 2500
+"""Messages that are looked at closely: the likeliest, of so many tokens more than the room."""
 LAZY = 0.9
 """How near to the best the next excerpt may be."""
 MISSES = 200
 """Excerpts that do not fit, one after the other, until the rest is not looked at."""
-REVISE = 0.1
+REVISE = 0.15
 """Share of the excerpts, the least useful ones, that is given back once."""
 
 
-def weigh(
-    index: Index, chances: Mapping[int, float], near: Iterable[int], rare: Sequence[float], share: float
-) -> list[float]:
-    """By unit: its weight, which is the summed worth of the excerpts where it stands.
+def weigh(index: Index, chances: Mapping[int, float], share: float) -> list[float]:
+    """By word: its weight, which is the summed worth of the messages where it stands.
 
-    A page's worth is shared among its units, so that a long page is worth no more than a short one.
+    A page's worth is shared among its words, so that a long page is worth no more than a short one.
     """
-    weight = [0.0] * (len(index.ids) + len(index.trigrams))
+    weight = [0.0] * len(index.ids)
     words = WORDS * math.sqrt(share)
     common = max(2.0, COMMON * len(index.pages))
-    silent = {u for u, places in enumerate(index.places) if len(places) > common}
+    silent = {u for u, pages in index.spread.items() if pages > common}
     for at, chance in chances.items():
         worth = index.pages[at].content - silent
         word = words * chance / max(1, len(worth))
         for u in worth:
             weight[u] += word
+    return weight
+
+
+@dataclass(slots=True)
+class Candidate:
+    """An excerpt that may be taken."""
+
+    page: int
+    """Position in the index."""
+    element: Element
+    tokens: int
+    alone: int
+    """Tokens with its page's label, which the first of a page adds."""
+    size: float
+    """The same where more of its page may follow: then the label counts half."""
+    units: tuple[int, ...]
+    """What it covers that others may cover too: its words that are worth it by themselves, and some trigrams."""
+    own: float
+    """The weight of those of its trigrams that nothing else holds."""
+
+
+def candidates(
+    index: Index,
+    chances: Mapping[int, float],
+    near: Sequence[int],
+    rare: Sequence[float],
+    covered: Collection[int],
+    weight: dict[int, float],
+) -> dict[int, Candidate]:
+    """By number: the excerpts of the messages ``near``; the weights of their trigrams are added to those of the words."""
+    times = Counter(chain.from_iterable(index.pages[at].grams for at in near))
+    again = {gram for gram, n in times.items() if n > 1}
+    out: dict[int, Candidate] = {}
     for at in near:
         page = index.pages[at]
-        gram = chances[at] / max(1, len(page.grams))
-        for k in page.elements:
-            e = index.elements[k]
-            per_gram = gram * telling(e, rare)
-            for u in page.grams[e.low : e.high]:  # with those that reach into the next excerpt
-                weight[u] += per_gram
-    return weight
+        grams, content = page.grams, page.content
+        for k, e in enumerate(page.elements, at << INSIDE):
+            words = dict.fromkeys(page.words[e.low : e.high])
+            gram = chances[at] / max(1, len(grams)) * telling(e, words, rare)
+            inner = max(e.low, e.high - 2)  # those behind it reach into the next excerpt
+            inside = [u for u in grams[e.low : inner] if u not in covered]
+            shared = list(filter(again.__contains__, inside))
+            for u in (*shared, *grams[inner : e.high]):
+                weight[u] = 0.0 if u in covered else weight.get(u, 0.0) + gram
+            units = (*[u for u in words if u in content and weight[u]], *dict.fromkeys(shared))
+            own = gram * (len(inside) - len(shared))
+            label = page.label_cost + page.text[e.end - 1].isalnum()  # a line feed, if it is no part of a full stop
+            out[k] = Candidate(at, e, e.cost, e.cost + label, e.cost + 0.5 * label, units, own)
+    return out
 
 
 class Cover:
     """Budgeted maximum coverage over excerpts: lazy greedy by gain per token, and one revision."""
 
-    def __init__(self, index: Index, weight: list[float], room: float) -> None:
-        self.pages, self.elements, self.weight, self.room = index.pages, index.elements, weight, room
+    def __init__(
+        self, index: Index, candidates: Mapping[int, Candidate], weight: dict[int, float], room: float
+    ) -> None:
+        self.pages, self.candidates, self.weight, self.room = index.pages, candidates, weight, room
         self.open = weight.copy()  # the same, but 0 for what is covered
+        self._open = self.open.__getitem__
         self.times: defaultdict[int, int] = defaultdict(int)  # how many taken excerpts cover a unit
         self.taken: dict[int, None] = {}  # in the order of taking
         self.begun: dict[int, int] = {}  # page: how many of its excerpts are taken
 
     def units(self, k: int) -> Collection[int]:
         """Its words and trigrams; where a neighbour is taken, also the trigrams across their border."""
-        e = self.elements[k]
+        c = self.candidates[k]
+        e = c.element
         before, after = k - 1 in self.taken and e.low > 0, k + 1 in self.taken
         if not before and not after:
-            return e.units
-        grams = self.pages[e.page].grams
+            return c.units
+        grams = self.pages[c.page].grams
         return {
-            *e.units,
+            *c.units,
             *(grams[max(0, e.low - 2) : e.low] if before else ()),
             *(grams[max(0, e.high - 2) : e.high] if after else ()),
         }
 
     def cost(self, k: int) -> int:
         """Tokens that it adds, its page's label included if it is the first there."""
-        e = self.elements[k]
-        if self.begun.get(e.page, 0) == (k in self.taken):
-            return e.cost + self.pages[e.page].label_cost
-        inside = self.pages[e.page].elements
-        return max(
-            1, e.cost + 1 - (k > inside.start and k - 1 in self.taken) - (k + 1 < inside.stop and k + 1 in self.taken)
-        )
+        c = self.candidates[k]
+        if self.begun.get(c.page, 0) == (k in self.taken):
+            return c.alone
+        # A neighbour needs no mark of a gap; numbers of other messages are far from these.
+        return max(1, c.tokens + 1 - (k - 1 in self.taken) - (k + 1 in self.taken))
 
     def gain(self, k: int) -> float:
-        """What the window would gain by this excerpt, per token. A new label counts half: more of its page may follow."""
-        e = self.elements[k]
-        if e.page in self.begun:
-            return sum(map(self.open.__getitem__, self.units(k))) / self.cost(k)
-        return sum(map(self.open.__getitem__, e.units)) / (e.cost + 0.5 * self.pages[e.page].label_cost)
+        """What the window would gain by this excerpt, per token."""
+        c = self.candidates[k]
+        if c.page in self.begun:
+            return (c.own + sum(map(self._open, self.units(k)))) / self.cost(k)
+        return (c.own + sum(map(self._open, c.units))) / c.size
 
     def loss(self, k: int) -> float:
         """What it would lose without this taken one, per token."""
-        return sum(self.weight[u] for u in self.units(k) if self.times[u] == 1) / self.cost(k)
+        own = self.candidates[k].own
+        return (own + sum(self.weight[u] for u in self.units(k) if self.times[u] == 1)) / self.cost(k)
 
     def fill(self, heap: list[tuple[float, int]]) -> list[tuple[float, int]]:
         """Take from a heap of (-bound of the gain, excerpt) what fits; return what was left, with its last known bounds."""
-        elements, taken, begun = self.elements, self.taken, self.begun
+        candidates, taken, begun = self.candidates, self.taken, self.begun
         left: list[tuple[float, int]] = []
         missed = 0
         while heap and missed < MISSES:
             bound, k = heap[0]
-            e = elements[k]
+            c = candidates[k]
             if k in taken:
                 heapq.heappop(heap)
-            elif self.cost(k) > self.room or (e.high - e.low < SHORT and e.page not in begun):
+            elif (c.alone > self.room and self.cost(k) > self.room) or (
+                c.element.high - c.element.low < SHORT and c.page not in begun
+            ):
                 left.append(heapq.heappop(heap))
-                missed += self.room < 2 * elements[k].cost
+                missed += self.room < 2 * c.tokens
             elif (g := self.gain(k)) < -bound * LAZY:
                 heapq.heapreplace(heap, (-g, k))
             else:
@@ -124,13 +169,13 @@ class Cover:
                 missed = 0
                 self.take(k)
                 for near in (k - 1, k + 1):  # their gain may have grown
-                    if near in self.pages[e.page].elements and near not in taken:
+                    if near in candidates and near not in taken:
                         heapq.heappush(heap, (-self.gain(near), near))
         return left + heap
 
     def take(self, k: int) -> None:
         """Put it into the window."""
-        page = self.elements[k].page
+        page = self.candidates[k].page
         self.room -= self.cost(k)
         for u in self.units(k):
             self.times[u] += 1
@@ -140,7 +185,7 @@ class Cover:
 
     def drop(self, k: int) -> None:
         """Take it out again."""
-        page = self.elements[k].page
+        page = self.candidates[k].page
         self.room += self.cost(k)
         for u in self.units(k):
             self.times[u] -= 1
@@ -152,7 +197,14 @@ class Cover:
             del self.begun[page]
 
 
-def choose(index: Index, room: float, first: int, last: int, shown: Iterable[int] = ()) -> list[int]:
+def choose(
+    index: Index,
+    room: float,
+    first: int,
+    last: int,
+    count: Callable[[Sequence[str]], Sequence[int]],
+    shown: Iterable[int] = (),
+) -> list[int]:
     """Excerpts of pages[first:last] for `room` tokens, best first; O(what these pages and those behind them hold).
 
     Units of the excerpts that are shown already, and of the pages from `last` on, are covered.
@@ -163,32 +215,36 @@ def choose(index: Index, room: float, first: int, last: int, shown: Iterable[int
     near: list[int] = []
     cost = 0
     for i in sorted(range(first, last), key=lambda i: (-chances[i] / (pages[i].cost + 1), i)):
-        if cost > WIDE * room:
+        if cost > room + WIDER:
             break
         near.append(i)
         cost += pages[i].cost
-    for i in (*near, *range(last, len(pages))):
-        index.detail(pages[i])
-    candidates = [k for i in sorted(near) for k in pages[i].elements]
+    near.sort()
+    index.detail((pages[i] for i in near), count)
     share = min(1.0, room / max(1, sum(p.cost for p in pages[first:last])))
-    weight = weigh(index, chances, near, rare, share)
-    for page in pages[last:]:
-        for u in (*page.content, *page.grams):
-            weight[u] = 0.0
+    weight = dict(enumerate(weigh(index, chances, share)))
+    covered = {unit for page in pages[last:] for unit in (*page.content, *page.grams)}
     for k in shown:
-        for u in index.elements[k].units:
-            weight[u] = 0.0
-    cover = Cover(index, weight, room)
-    heap = [(-cover.gain(k), k) for k in candidates]
+        page, e = pages[k >> INSIDE], index.element(k)
+        covered.update(
+            page.content.intersection(page.words[e.low : e.high]), page.grams[e.low : max(e.low, e.high - 2)]
+        )
+    weight.update(dict.fromkeys(covered, 0.0))
+    found = candidates(index, chances, near, rare, covered, weight)
+    cover = Cover(index, found, weight, room)
+    heap = [(-cover.gain(k), k) for k in found]
     heapq.heapify(heap)
     left = cover.fill(heap)
     worst = sorted((cover.loss(k), k) for k in cover.taken)[: math.ceil(REVISE * len(cover.taken))]
     for _, k in worst:
         cover.drop(k)
     if worst:
-        heap = [(b, k) for b, k in left if -b > worst[0][0]] + [(-cover.gain(k), k) for _, k in worst]
-        heapq.heapify(heap)
-        cover.fill(heap)
+        better = [(b, k) for b, k in left if -b > worst[0][0]] + [(-cover.gain(k), k) for _, k in worst]
+        left = [(b, k) for b, k in left if -b <= worst[0][0]]
+        heapq.heapify(better)
+        left += cover.fill(better)
+    heapq.heapify(left)
+    cover.fill(left)
     return list(cover.taken)
 
 
@@ -197,13 +253,13 @@ def lines(index: Index, chosen: Iterable[int]) -> list[tuple[int, str, str]]:
     out: list[tuple[int, str, str]] = []
     page = end = before = -1
     for k in sorted(chosen):
-        e = index.elements[k]
-        said = index.pages[e.page]
+        e, at = index.element(k), k >> INSIDE
+        said = index.pages[at]
         piece = said.text[e.start : e.end]
-        if e.page != page:
+        if at != page:
             out.append((said.id, said.mark, piece))
         else:
             gap = said.text[end : e.start] if k == before + 1 else GAP
             out[-1] = (said.id, said.mark, out[-1][2] + gap + piece)
-        page, end, before = e.page, e.end, k
+        page, end, before = at, e.end, k
     return out

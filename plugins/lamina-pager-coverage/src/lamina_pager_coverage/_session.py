@@ -11,7 +11,7 @@ from lamina.model import Page
 from lamina.protocols import Excerpt, Shortened
 from lamina_pager_coverage._evidence import Evidence
 from lamina_pager_coverage._settings import CoverageSettings
-from lamina_pager_coverage._talk_plan import Talk
+from lamina_pager_coverage._talk_plan import Talk, newest
 from lamina_pager_coverage._text import identifiers
 
 TALK = 0.1
@@ -130,18 +130,6 @@ class Session:
             left -= page.tokens
             form, is_last = self.forms.get(page.id), page is new[-1]
             self.evidence.add(page, form, results=left < read, may_change=is_last)
-
-
-def newest(pages: Sequence[Page], done: int, reach: float) -> list[Page]:
-    """Those behind the first ``done`` that are within so many of the newest tokens, in order."""
-    new: list[Page] = []
-    at = len(pages)
-    while at > done and reach > 0:
-        at -= 1
-        new.append(pages[at])
-        reach -= pages[at].tokens
-    new.reverse()
-    return new
 
 
 def _id(page: Page) -> int:

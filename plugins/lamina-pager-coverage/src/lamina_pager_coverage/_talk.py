@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import mul
 
-from lamina_pager_coverage._words import QUESTION, STOP, classes, folded, names, sentences, written
+from lamina_pager_coverage._words import STOP, asides, classes, names, sentences, words
 
 MARKS = {"assistant": ">"}
 """What stands behind a page's number for who spoke; nothing for the user."""
+INSIDE = 20
+"""Bits of an excerpt's number that say where it stands in its message; the others are the message's position."""
 
 
 @dataclass(slots=True)
@@ -33,12 +35,6 @@ class Element:
     """Those of :data:``EXCERPT`` that do not change when more messages come."""
     cost: int = -1
     """Tokens."""
-    page: int = -1
-    """Position in :attr:`Index.pages`."""
-    words: tuple[int, ...] = ()
-    """Each once."""
-    units: tuple[int, ...] = ()
-    """Those worth covering by themselves, and its trigrams; see :meth:`Index.detail`."""
 
 
 @dataclass(slots=True)
@@ -49,6 +45,8 @@ class Said:
     """Of its page in the session."""
     mark: str
     text: str
+    cost: int
+    """Tokens."""
     words: list[int] = field(default_factory=list)
     names: set[int] = field(default_factory=set)
     """Words written with a capital inside a sentence."""
@@ -56,25 +54,41 @@ class Said:
     """Those of :data:``MESSAGE`` that do not change when more messages come."""
     asks: bool = False
     asks_you: bool = False
-    label_cost: int = 0
-    cost: int = 0
-    """Tokens of its excerpts."""
-    grams: list[int] = field(default_factory=list)
-    """``grams[i]`` begins at the i-th word; see :meth:`Index.detail`."""
-    detailed: bool = False
     distinct: set[int] = field(default_factory=set)
     """Words."""
     content: set[int] = field(default_factory=set)
     """Those that are worth covering by themselves."""
     taken_up: set[int] = field(default_factory=set)
     """Words that the next message says too."""
-    elements: range = range(0)
+    elements: list[Element] = field(default_factory=list)
+    """Its sentences as excerpts, once it is looked at closely; see :meth:`Index.detail`."""
+    label_cost: int = 0
+    _grams: list[int] = field(default_factory=list)
+
+    def sentences(self) -> Iterator[tuple[int, int, int, int]]:
+        """Where they are in the text, ``text[start:end]``, and in the words, ``words[low:high]``."""
+        spans = sentences(self.text)
+        low = 0
+        for start, end in spans:
+            high = low + len(words(self.text[start:end])) if len(spans) > 1 else len(self.words)
+            if high > low:
+                yield start, end, low, high
+            low = high
+
+    @property
+    def grams(self) -> list[int]:
+        """``grams[i]`` stands for the three words that begin at the i-th."""
+        if not self._grams:
+            ws = self.words
+            # A hash is as good as a number in the order of appearance, and costs no look-up.
+            self._grams = list(map(hash, zip(ws, ws[1:], ws[2:], strict=False)))
+        return self._grams
 
 
 class Index:
     """What is known of a session's talk, extended message by message; O(length) each.
 
-    Words are numbered 0, 1, 2 …, trigrams of words -1, -2 …: one list by unit holds both, the trigrams at its end.
+    Words are numbered 0, 1, 2 …; a *unit* is such a number or a trigram's hash.
     """
 
     def __init__(self) -> None:
@@ -84,18 +98,17 @@ class Index:
         # A missing key gets the next number without a call into Python.
         self.ids: defaultdict[str, int] = defaultdict()
         self.ids.default_factory = self.ids.__len__
-        self.trigrams: defaultdict[int, int] = defaultdict(itertools.count(-1, -1).__next__)
-        """By its three words, 21 bits each: a third of the memory of a tuple."""
+        self._label_costs: dict[tuple[int, str], int] = {}
+        """By the digits of the page's number, and the mark."""
         self.stops: set[int] = set()
         """Words that are never worth covering by themselves."""
-        self.places: list[list[int]] = []
-        """By word: the messages (positions in ``pages``) where it stands."""
+        self.spread: Counter[int] = Counter()
+        """By word: the messages where it stands."""
         self._tallies: list[int] = []
         """By word: the word lists that it is on, each in a field of its own, so that sums count them."""
         self.pages: list[Said] = []
-        self.elements: list[Element] = []
         self.cost = 0
-        """Tokens of all excerpts."""
+        """Tokens of all messages."""
 
     def extend(
         self,
@@ -103,24 +116,12 @@ class Index:
         count: Callable[[Sequence[str]], Sequence[int]],
     ) -> None:
         """Take in messages: page id, role, text, and its tokens where they are known."""
-        read: list[tuple[Said, list[Element]]] = []
-        uncounted: list[str] = []
-        for id, role, text, tokens in messages:
-            said = Said(id, MARKS.get(role, ""), text)
-            elements = self._read(said, read[-1][0] if read else self.pages[-1] if self.pages else None)
-            read.append((said, elements))
-            uncounted.append(f"{id}{said.mark}")
-            if len(elements) == 1 and tokens is not None:
-                elements[0].cost = max(1, tokens)  # as good as the whole text
-            else:
-                uncounted += [" " + text[e.start : e.end] for e in elements]
-        costs = iter(count(uncounted))
-        for said, elements in read:
-            said.label_cost = next(costs)
-            for e in elements:
-                if e.cost < 0:
-                    e.cost = next(costs)
-            self._enter(said, elements)
+        read = list(messages)
+        costs = iter(count([text for _, _, text, tokens in read if tokens is None]))
+        for id, role, text, tokens in read:
+            said = Said(id, MARKS.get(role, ""), text, next(costs) if tokens is None else tokens)
+            self._read(said, self.pages[-1] if self.pages else None)
+            self._enter(said)
 
     def newest(self, tokens: int) -> int:
         """Where the newest messages of so many tokens begin."""
@@ -132,102 +133,103 @@ class Index:
 
     def forget(self, n: int) -> None:
         """Drop the first ``n`` messages; the others are numbered anew, so that nothing is held of what is gone."""
-        kept, elements, spelled = self.pages[n:], self.elements, list(self.ids)
+        kept, spelled = self.pages[n:], list(self.ids)
         self._clear()
         for said in kept:
-            said.words = self._number([spelled[w] for w in said.words])
-            said.names = set(self._number([spelled[w] for w in said.names]))
-            self._enter(said, [elements[k] for k in said.elements])
+            named = [spelled[w] for w in said.names]
+            said.words, said._grams = self._number([spelled[w] for w in said.words]), []
+            said.names, said.distinct = set(self._number(named)), set(said.words)
+            self._enter(said)
 
-    def _enter(self, said: Said, elements: list[Element]) -> None:
+    def element(self, k: int) -> Element:
+        """The excerpt of this number."""
+        return self.pages[k >> INSIDE].elements[k & (1 << INSIDE) - 1]
+
+    def _enter(self, said: Said) -> None:
         """Let a message that was read count."""
-        at, places = len(self.pages), self.places
-        said.distinct, said.taken_up, said.detailed = set(said.words), set(), False
+        said.taken_up = set()
         said.content = said.distinct - self.stops
-        for word in said.distinct:
-            places[word].append(at)
-        for e in elements:
-            e.page = at
-            e.words = tuple(dict.fromkeys(said.words[e.low : e.high]))
+        self.spread.update(said.distinct)
         if self.pages:
             self.pages[-1].taken_up = self.pages[-1].distinct & said.distinct
-        said.cost = sum(e.cost for e in elements)
-        said.elements = range(len(self.elements), len(self.elements) + len(elements))
         self.cost += said.cost
-        self.elements += elements
         self.pages.append(said)
 
-    def detail(self, said: Said) -> None:
-        """Number the trigrams of a message, which only those need that are looked at closely."""
-        if said.detailed:
-            return
-        number, is_content = self.trigrams.__getitem__, said.content.__contains__
-        ws = said.words
-        said.grams = [number(a << 42 | b << 21 | c) for a, b, c in zip(ws, ws[1:], ws[2:], strict=False)]
-        for k in said.elements:
-            e = self.elements[k]
-            e.units = (
-                *filter(is_content, e.words),
-                *dict.fromkeys(said.grams[e.low : max(e.low, e.high - 2)]),
-            )
-        said.detailed = True
+    def detail(self, pages: Iterable[Said], count: Callable[[Sequence[str]], Sequence[int]]) -> None:
+        """Give messages their excerpts, which only those need that are looked at closely."""
+        new = [said for said in pages if said.words and not said.elements]
+        uncounted: list[str] = []
+        for said in new:
+            for start, end, low, high in itertools.islice(said.sentences(), 1 << INSIDE):
+                tally, n = self._tally(said.words[low:high]), high - low
+                facts = (
+                    float(_field(tally, 0) > 0), math.log1p(_field(tally, 2)), _field(tally, 1) / n,
+                    _field(tally, 3) / n, math.log(n),
+                )  # fmt: skip
+                said.elements.append(Element(start, end, low, high, facts))
+            if len(said.elements) == 1:
+                # As good as the whole text; but a space before a digit is a token of its own.
+                said.elements[0].cost = max(1, said.cost) + said.text[said.elements[0].start].isdigit()
+            else:
+                uncounted += [" " + said.text[e.start : e.end] for e in said.elements]
+        for e, cost in zip((e for said in new for e in said.elements if e.cost < 0), count(uncounted), strict=True):
+            e.cost = cost
+        for said in new:
+            kind = len(str(said.id)), said.mark
+            if kind not in self._label_costs:
+                self._label_costs[kind] = count((f"{said.id}{said.mark}",))[0]
+            said.label_cost = self._label_costs[kind]
 
-    def _read(self, said: Said, before: Said | None) -> list[Element]:
-        """Words, names and facts of a message, and its sentences as excerpts."""
-        out: list[Element] = []
-        known, told = len(self.places), 0
-        everything = 0
-        for start, end in sentences(said.text):
-            raw = said.text[start:end]
-            found = written(raw)
-            if not found:
-                continue
-            ws = self._number(folded(found))
-            tally = sum(map(self._tallies.__getitem__, ws))
-            me, you, time, courtesy, *_ = _fields(tally)
-            everything += tally
-            if not raw[1:].islower():
-                said.names.update(self._number(names(found)))
-            if raw[0] not in "[（(":
-                said.asks = raw.endswith(QUESTION)
-                said.asks_you |= said.asks and you > 0
-                told += 0 if said.asks else tally
-            low, n = len(said.words), len(ws)
-            said.words += ws
-            facts = (float(me > 0), math.log1p(time), you / n, courtesy / n, math.log(n))
-            out.append(Element(start, end, low, low + n, facts))
-        new = (len(self.places) - known) / max(1, len(set(said.words)))
-        n = max(1, len(said.words))
-        me, _, _, _, _, number = _fields(told)
-        _, you, time, courtesy, past, _ = _fields(everything)
-        answers = float(before is not None and before.asks)
-        asked_you = float(before is not None and before.asks_you)
+    def _read(self, said: Said, before: Said | None) -> None:
+        """Words, names and facts of a message."""
+        known = len(self._tallies)
+        said.words = ws = self._number(words(said.text))
+        said.distinct = set(ws)
+        said.names = set(self._number(names(said.text)))
+        told = everything = self._tally(ws)
+        for stretch, asks in asides(said.text):
+            tally = self._tally(self._number(stretch))
+            told -= tally
+            said.asks = asks or (said.asks and bool(stretch))
+            said.asks_you |= asks and _field(tally, 1) > 0
+        n = max(1, len(ws))
+        new = (len(self._tallies) - known) / max(1, len(said.distinct))
+        answers, asked_you = (float(before.asks), float(before.asks_you)) if before is not None else (0.0, 0.0)
+        if not everything:
+            said.facts = (answers, 0.0, asked_you, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, new)
+            return
+        me = math.log1p(_field(told, 0))
         said.facts = (
-            answers, answers * math.log1p(me), asked_you, math.log1p(me), you / n, math.log1p(time),
-            courtesy / n, past / n, math.log1p(number), new,
+            answers, answers * me, asked_you, me, _field(everything, 1) / n, math.log1p(_field(everything, 2)),
+            _field(everything, 3) / n, _field(everything, 4) / n, math.log1p(_field(told, 5)), new,
         )  # fmt: skip
-        return out
+
+    def _tally(self, ws: Iterable[int]) -> int:
+        """How many of the words are on each list; see :func:`_field`."""
+        return sum(map(self._tallies.__getitem__, ws))
 
     def _number(self, ws: list[str]) -> list[int]:
         """The numbers of words, new ones included."""
         numbers = list(map(self.ids.__getitem__, ws))
-        if len(self.ids) > len(self.places):
-            for word in list(itertools.islice(reversed(self.ids), len(self.ids) - len(self.places)))[::-1]:
+        known = len(self._tallies)
+        if len(self.ids) > known:
+            for word in list(itertools.islice(reversed(self.ids), len(self.ids) - known))[::-1]:
                 bits = classes(word)
                 if bits & STOP:
-                    self.stops.add(len(self.places))
-                self._tallies.append(sum(1 << _FIELD * k for k in range(_FIELDS) if bits >> k & 1))
-                self.places.append([])
+                    self.stops.add(len(self._tallies))
+                self._tallies.append(_TALLIES[bits & _LISTED])
         return numbers
 
 
-_FIELDS, _FIELD = 6, 32
+_FIELDS, _BITS = 6, 32
 """Word lists that are counted, and the bits of a count."""
+_LISTED = (1 << _FIELDS) - 1
+_TALLIES = [sum(1 << _BITS * k for k in range(_FIELDS) if bits >> k & 1) for bits in range(_LISTED + 1)]
 
 
-def _fields(tally: int) -> list[int]:
-    """How many words are on each list."""
-    return [tally >> _FIELD * k & ((1 << _FIELD) - 1) for k in range(_FIELDS)] if tally else [0] * _FIELDS
+def _field(tally: int, k: int) -> int:
+    """How many words are on the k-th list."""
+    return tally >> _BITS * k & ((1 << _BITS) - 1)
 
 
 MESSAGE = {
@@ -271,16 +273,11 @@ def message_facts(pages: Iterable[Said], rare: Sequence[float]) -> Iterator[tupl
         )
 
 
-def excerpt_facts(element: Element, rare: Sequence[float]) -> tuple[float, ...]:
-    """The values of ``EXCERPT``."""
-    return math.log1p(sum(map(rare.__getitem__, element.words))), *element.facts
-
-
 def rarity(index: Index) -> list[float]:
     """By word: 1 if it stands in one page only, 0 if in 1.5 sqrt(pages) or more."""
     scale = 1 / math.log(max(3.0, 1.5 * math.sqrt(len(index.pages))))
     steps = [1.0] + [max(0.0, 1 - math.log(d) * scale) for d in range(1, len(index.pages) + 1)]
-    return [steps[len(at)] for at in index.places]
+    return [steps[index.spread[word]] for word in range(len(index.ids))]
 
 
 def needed(pages: Iterable[Said], rare: Sequence[float]) -> list[float]:
@@ -289,9 +286,10 @@ def needed(pages: Iterable[Said], rare: Sequence[float]) -> list[float]:
     return [_logistic(MESSAGE_0 + sum(map(mul, weights, row))) for row in message_facts(pages, rare)]
 
 
-def telling(element: Element, rare: Sequence[float]) -> float:
-    """What an excerpt's worth is multiplied with, for what it holds itself."""
-    return 1 - BLEND + 2 * BLEND * _logistic(EXCERPT_0 + sum(map(mul, EXCERPT.values(), excerpt_facts(element, rare))))
+def telling(element: Element, words: Iterable[int], rare: Sequence[float]) -> float:
+    """What an excerpt's worth is multiplied with, for what it holds itself; each of its words counts once."""
+    facts = (math.log1p(sum(map(rare.__getitem__, words))), *element.facts)
+    return 1 - BLEND + 2 * BLEND * _logistic(EXCERPT_0 + sum(map(mul, EXCERPT.values(), facts)))
 
 
 def _logistic(x: float) -> float:

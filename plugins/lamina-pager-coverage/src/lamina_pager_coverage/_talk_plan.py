@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from lamina.model import Page, Text
 from lamina.paging import position
@@ -119,16 +120,13 @@ class Talk:
 
     def _follow(self, pages: Sequence[Page], reach: int, count: Callable[[Sequence[str]], Sequence[int]]) -> None:
         """Read what is new; let go of what is far beyond the reach."""
-        known, first = self.offset + len(self.index.pages), len(pages)
-        left = reach
-        while first > known and left > 0:
-            first -= 1
-            left -= pages[first].tokens
-        if first > known:
+        known = self.offset + len(self.index.pages)
+        new = newest(pages, known, reach)
+        if known + len(new) < len(pages):
             self.index = Index()
-            self.offset = first
+            self.offset = len(pages) - len(new)
             self._told.digests.clear()
-        self.index.extend((_message(pages[at]) for at in range(first, len(pages))), count)
+        self.index.extend(map(_message, new), count)
         self.reach = self.index.newest(reach)
         if self.index.cost > HELD * reach:
             self.index.forget(self.reach)
@@ -159,10 +157,11 @@ class Talk:
             return total
 
         left = room - tokens([])
+        left -= left // 500  # joined lines may count some tokens more
         begin, end = max(self.reach, runs[0][0] - self.offset), runs[-1][1] - self.offset
         if left <= 0 or end <= begin:
             return []
-        chosen = choose(index, left, begin, end, self._told.chosen)
+        chosen = choose(index, left, begin, end, request.count, self._told.chosen)
         while True:
             excerpts = [Excerpt(page, text, mark) for page, mark, text in lines(index, chosen)]
             over: float = tokens(excerpts) - room
@@ -170,17 +169,30 @@ class Talk:
                 self._told.chosen += chosen
                 return excerpts
             while chosen and over > 0:
-                over -= index.elements[chosen.pop()].cost
+                over -= index.element(chosen.pop()).cost
+
+
+def newest(pages: Sequence[Page], done: int, reach: float) -> list[Page]:
+    """Those behind the first ``done`` that are within so many of the newest tokens, in order."""
+    new: list[Page] = []
+    for page in islice(reversed(pages), len(pages) - done):
+        if reach <= 0:
+            break
+        new.append(page)
+        reach -= page.tokens
+    new.reverse()
+    return new
 
 
 def _message(page: Page) -> tuple[int, str, str, int | None]:
     """What the index takes in of a page."""
     if page.role == "system":
         return page.id, page.role, "", 0
-    plain = len(page.messages) == 1 == len(page.part_tokens) and all(
+    if len(page.messages) == 1 == len(page.part_tokens) and all(
         isinstance(part, Text) for part in page.messages[0].parts
-    )
-    return page.id, page.role, page.text, sum(page.part_tokens[0]) if plain else None
+    ):
+        return page.id, page.role, page.text, sum(page.part_tokens[0])
+    return page.id, page.role, page.text, None
 
 
 def _tail(

@@ -10,9 +10,9 @@ def _list(text: str) -> frozenset[str]:
 
 
 _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-_WORD = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*")
-_ASCII_WORD = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z0-9]+)*")
-"""The same in a text of ASCII characters alone, which needs no Unicode classes."""
+_WORD = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
+_ASCII = {c: None if chr(c) == "'" else " " for c in range(128) if not chr(c).isalnum()}
+"""The same for a text of ASCII characters alone, all at once."""
 _SPACELESS = re.compile(f"[{_CJK}]")
 # One set of characters stands first, which is quick to look for.
 _STOP = (
@@ -24,8 +24,16 @@ _STOP = (
 _END = re.compile(_STOP)
 _END_OR_BRACKET = re.compile(_STOP + r"|(?<=\])[ \t]+|[ \t]+(?=\[)")
 """The same in a text with brackets: a bracketed remark stands for itself, be it a time stamp or a caption."""
+QUESTION = ("?", "？", "؟")
+_ASIDE_MARKS = (*QUESTION, "[")
+_STRETCH = re.compile(r"\[[^\]\n]*+\]?|[^.!?…。！？؟\n\[]++[?？؟]?")
 _CLAUSE = re.compile(r"(?<=[,;:])\s+|\s+(?=[–—-]\s)|(?<=[、，；：])")
 _CLAUSE_MARK = re.compile("[,;:–—、，；：-]")
+_UPPER = "".join(c for c in map(chr, range(0x530)) if c.isupper())
+# A capital stands first, which is quick to look for; what is before it is looked at then.
+_NAME = re.compile(rf"[{_UPPER}](?<=[^\s.!?…:\"'”’)\]] .)[^\W_]*(?:['’][^\W_]+)*")
+"""A word with a capital inside a sentence, of alphabets that have capitals."""
+_MYSELF = frozenset(("i", "im", "ive", "ill", "id"))
 _ABBREVIATION = _list(
     """
     mr mrs ms dr st vs etc eg ie e.g i.e no fig jr sr prof approx dept inc ltd co bzw ca z.b usw nr sra sto mme mlle
@@ -39,28 +47,43 @@ CLAUSE = 8
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, folded for comparison; runs of script without spaces become overlapping character pairs."""
-    return folded(written(text))
+    """The words of a text, folded for comparison; runs of script without spaces become overlapping character pairs.
+
+    An apostrophe joins what it stands between. The words of a text are those of its sentences.
+    """
+    if text.isascii():
+        return text.lower().translate(_ASCII).split()
+    found = _WORD.findall(text.replace("'", "").replace("’", ""))
+    if _SPACELESS.search(text):
+        found = [piece for w in found for piece in (_pairs(w) if _SPACELESS.match(w) else (w,))]
+    # At once: a call for each word costs more.
+    return " ".join(found).lower().split(" ") if found else []
 
 
-def written(text: str) -> list[str]:
-    """The words of a text as they are written; runs of script without spaces whole."""
-    return (_ASCII_WORD if text.isascii() else _WORD).findall(text)
+def _pairs(run: str) -> list[str]:
+    return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
 
 
-def folded(found: list[str]) -> list[str]:
-    """Written words, folded for comparison; runs of script without spaces as overlapping character pairs."""
-    if not found:
+def names(text: str) -> list[str]:
+    """The words that are written with a capital inside a sentence, folded."""
+    found = _NAME.findall(text)
+    return [w for w in words(" ".join(found)) if w not in _MYSELF] if found else []
+
+
+def asides(text: str) -> list[tuple[list[str], bool]]:
+    """Questions and bracketed remarks, which tell nothing: words, and whether it is a question; other stretches empty.
+
+    Roughly: a full stop in an abbreviation ends a stretch too.
+    """
+    if not any(mark in text for mark in _ASIDE_MARKS):
         return []
-    joined = " ".join(found)
-    if joined.isascii() or not _SPACELESS.search(joined):
-        return joined.lower().replace("’", "").replace("'", "").split(" ")  # at once: a call for each word costs more
-    out: list[str] = []
-    for w in found:
-        if _SPACELESS.match(w):
-            out += [w[i : i + 2] for i in range(len(w) - 1)] or [w]
-        else:
-            out.append(w.lower().replace("’", "").replace("'", ""))
+    out: list[tuple[list[str], bool]] = []
+    for stretch in _STRETCH.findall(text):
+        asks = stretch[-1] in QUESTION
+        if asks or stretch[0] == "[":
+            out.append((words(stretch), asks))
+        elif len(stretch) > 2:  # else no more than closing quotes
+            out.append(([], False))
     return out
 
 
@@ -69,7 +92,7 @@ def sentences(text: str) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
     start = 0
     for m in (_END_OR_BRACKET if "[" in text or "]" in text else _END).finditer(text):
-        if m[0][0] == "." and _not_an_end(text, m):
+        if m[0] == "." and _not_an_end(text, m.start()):
             continue
         _emit(text, start, m.end(), spans)
         start = m.end()
@@ -77,16 +100,14 @@ def sentences(text: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _not_an_end(text: str, m: re.Match[str]) -> bool:
+def _not_an_end(text: str, at: int) -> bool:
     """Whether this full stop ends an abbreviation: the text goes on in lower case, or the word before it is one."""
-    after = text[m.end() : m.end() + 2].strip()
-    if after and after[0].islower() and m[0] == ".":
+    after = text[at + 1 : at + 3].strip()
+    if after and after[0].islower():
         return True
-    head = text[max(0, m.start() - 12) : m.start()].rsplit(None, 1)[-1:]
-    return (
-        bool(head)
-        and m[0] == "."
-        and ((len(head[0]) == 1 and head[0].isupper() and head[0] != "I") or head[0].lower() in _ABBREVIATION)
+    head = text[max(0, at - 12) : at].rsplit(None, 1)[-1:]
+    return bool(head) and (
+        (len(head[0]) == 1 and head[0].isupper() and head[0] != "I") or head[0].lower() in _ABBREVIATION
     )
 
 
@@ -179,9 +200,9 @@ FUNCTION = _list(
     """
 )
 """Never worth covering by themselves."""
-QUESTION = ("?", "？", "؟")
 FIRST_WORD, YOU, TIME_WORD, COURTESY_WORD, PAST_WORD, NUMBER_WORD, STOP = (1 << k for k in range(7))
-_LISTS = (
+_CLASSES: dict[str, int] = {}
+for _bit, _listed in (
     (FIRST_WORD, FIRST),
     (YOU, SECOND),
     (TIME_WORD, TIME),
@@ -189,21 +210,18 @@ _LISTS = (
     (PAST_WORD, PAST),
     (NUMBER_WORD, NUMBER),
     (STOP, FUNCTION),
-)
+):
+    for _word in _listed:
+        _CLASSES[_word] = _CLASSES.get(_word, 0) | _bit
 
 
 def classes(word: str) -> int:
     """The word lists that a word is on, as bits."""
-    bits = sum(bit for bit, listed in _LISTS if word in listed)
-    if _SPACELESS.match(word):
-        bits |= sum(bit for bit, listed in _LISTS if word[0] in listed)  # one character is half of a pair
-    elif word[0].isdigit():
+    bits = _CLASSES.get(word, 0)
+    if word[0].isdigit():
         bits |= NUMBER_WORD
     elif len(word) > 4 and word.endswith("ed"):
         bits |= PAST_WORD
+    elif not word.isascii() and _SPACELESS.match(word):
+        bits |= _CLASSES.get(word[0], 0)  # one character is half of a pair
     return bits
-
-
-def names(found: list[str]) -> list[str]:
-    """Of the written words of a sentence, those with a capital inside it, folded."""
-    return folded([w for w in found[1:] if w[0].isupper() and w != "I" and w[:2] not in ("I'", "I’")])
