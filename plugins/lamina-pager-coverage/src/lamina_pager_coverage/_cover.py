@@ -23,8 +23,9 @@ COMMON = 0.2
 GAP = " … "
 SHORT = 4
 """Words; a shorter excerpt is no line of its own."""
-WIDER = 2500
-"""Messages that are looked at closely: the likeliest, of so many tokens more than the room."""
+WIDER, WIDE = 2500, 2.5
+"""Messages that are looked at closely: the likeliest, of so many tokens more than the room, or so many times the room if
+that is less."""
 LAZY = 0.9
 """How near to the best the next excerpt may be."""
 MISSES = 200
@@ -41,7 +42,7 @@ def weigh(index: Index, chances: Mapping[int, float], share: float) -> list[floa
     weight = [0.0] * len(index.ids)
     words = WORDS * math.sqrt(share)
     common = max(2.0, COMMON * len(index.pages))
-    silent = {u for u, pages in index.spread.items() if pages > common}
+    silent = {word for word, pages in index.spread.items() if pages > common}
     for at, chance in chances.items():
         worth = index.pages[at].content - silent
         word = words * chance / max(1, len(worth))
@@ -215,7 +216,7 @@ def choose(
     near: list[int] = []
     cost = 0
     for i in sorted(range(first, last), key=lambda i: (-chances[i] / (pages[i].cost + 1), i)):
-        if cost > room + WIDER:
+        if cost > min(room + WIDER, WIDE * room):
             break
         near.append(i)
         cost += pages[i].cost

@@ -277,7 +277,7 @@ def rarity(index: Index) -> list[float]:
     """By word: 1 if it stands in one page only, 0 if in 1.5 sqrt(pages) or more."""
     scale = 1 / math.log(max(3.0, 1.5 * math.sqrt(len(index.pages))))
     steps = [1.0] + [max(0.0, 1 - math.log(d) * scale) for d in range(1, len(index.pages) + 1)]
-    return [steps[index.spread[word]] for word in range(len(index.ids))]
+    return [steps[pages] for pages in map(index.spread.__getitem__, range(len(index.ids)))]
 
 
 def needed(pages: Iterable[Said], rare: Sequence[float]) -> list[float]:
