@@ -73,6 +73,7 @@ class Opaque:
 
 
 Part = Text | ToolCall | ToolResult | Image | Reasoning | Opaque
+_WITH_TEXT = (Text, ToolResult)  # a union would be made anew at each test
 
 
 @frozen
@@ -89,17 +90,17 @@ class Message:
     @property
     def text(self) -> str:
         """The text parts (and, in a tool message, the results' texts), joined by line feeds."""
-        return "\n".join(p.text for p in self.parts if isinstance(p, Text | ToolResult))
+        return "\n".join([p.text for p in self.parts if isinstance(p, _WITH_TEXT)])
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         """The tool calls, in order."""
-        return tuple(p for p in self.parts if isinstance(p, ToolCall))
+        return tuple([p for p in self.parts if isinstance(p, ToolCall)])  # a list costs half of a generator
 
     @property
     def results(self) -> tuple[ToolResult, ...]:
         """The tool results, in order."""
-        return tuple(p for p in self.parts if isinstance(p, ToolResult))
+        return tuple([p for p in self.parts if isinstance(p, ToolResult)])
 
 
 def system(text: str) -> Message:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 
-from lamina.model import Page, Reasoning, Text, ToolCall, ToolResult
+from lamina.model import Message, Page, Reasoning, Text, ToolCall, ToolResult
 from lamina.protocols import Shortened
 from lamina_pager_coverage._text import argument_text, cut, identifiers
 
@@ -142,6 +142,8 @@ class Evidence:
                 if (results or not isinstance(part, ToolResult))
                 and (source := _source(page, at, index, part, form)) is not None
             ]
+            if at == 0:
+                self._labels[position] = subject(message, next((s.text for s in sources if s.in_call), ""))
             if message.role != "system":
                 self._observe(position, message.role, sources)
             self.now += 1
@@ -197,10 +199,7 @@ class Evidence:
 
     def label(self, at: int) -> str:
         """What the page is, for its excerpts; see :func:`subject`."""
-        if at not in self._labels:
-            page = self.pages[at]
-            self._labels[at] = "" if page is None else subject(page)
-        return self._labels[at]
+        return self._labels.get(at, "")
 
     def _observe(self, position: int, role: str, sources: list[_Source]) -> None:
         begin = len(self.elements)
@@ -298,13 +297,13 @@ def _encodes_anew(text: str, given: str) -> bool:
     return 10 * sum(line in original for line in lines) < 9 * len(lines)
 
 
-def subject(page: Page) -> str:
+def subject(head: Message, arguments: str) -> str:
     """What a page is: who speaks, or the calls' names and the first argument of a single one (of a path its last part)."""
-    calls = page.messages[0].calls
+    calls = head.calls
     if not calls:
-        return page.role
+        return head.role
     names = ",".join(dict.fromkeys(call.name for call in calls))
-    first = argument_text(calls[0].arguments).split("\n", 1)[0].rsplit("/", 1)[-1].strip()
+    first = arguments.split("\n", 1)[0].rsplit("/", 1)[-1].strip()
     return f"{names} {first}" if len(calls) == 1 and 0 < len(first) <= _SUBJECT else names
 
 
