@@ -1,0 +1,87 @@
+"""Reading and writing messages in other forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from attrs import frozen
+
+from lamina.model import Message
+
+
+@frozen
+class Parsed:
+    """One source record of a recording, and what it says."""
+
+    session: str | None
+    """Which session it belongs to, where the source says so."""
+    raw: bytes
+    """The record as it stood in the source, byte for byte, without the line's end."""
+    messages: tuple[Message, ...] = ()
+    """What it says; empty for a record that is no message."""
+    skipped: str | None = None
+    """Why it says nothing (its type), for the report of what was skipped."""
+    line: int | None = None
+    """Where it starts in the source, from 1."""
+
+
+@frozen
+class ParseRequest:
+    """Asks to read a source."""
+
+    data: bytes
+    source: str = "input"
+    """Its name, for messages."""
+
+
+@frozen
+class RenderRequest:
+    """Asks for messages in a provider's form."""
+
+    messages: Sequence[Message]
+
+
+@frozen
+class ExportRequest:
+    """Asks for a session as a file of this format."""
+
+    session: str
+    records: Iterable[tuple[bytes | None, tuple[Message, ...]]]
+    """In log order: the source record where there is one (its messages then follow from it), else messages."""
+    own: bool
+    """Whether the source records are of this same format."""
+
+
+@runtime_checkable
+class Format(Protocol):
+    """Reads recordings and writes messages in one provider's or product's form."""
+
+    sends: str
+    """The format in which a window of such a session is sent (a recording format names a provider's)."""
+
+    def sniff(self, request: ParseRequest) -> float:
+        """How surely the data is of this format, 0 to 1; reads only the start; never raises."""
+        ...
+
+    def parse(self, request: ParseRequest) -> Iterator[Parsed]:
+        """The records in order.
+
+        Every byte of the source but white space and the frame around the records is in some record's ``raw``.
+
+        Raises:
+            FormatError: With line and remedy, before or between records; the caller then stores nothing.
+        """
+        ...
+
+    def render(self, request: RenderRequest) -> list[dict[str, Any]]:
+        """The messages as the provider takes them: JSON-serialisable; valid input renders to valid output."""
+        ...
+
+    def check(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Every rule of the provider that the rendered messages break, each with its place; empty when valid."""
+        ...
+
+    def export(self, request: ExportRequest) -> bytes:
+        """The session as a file; of records of its own format every one byte for byte."""
+        ...
