@@ -26,7 +26,7 @@ from typing import Any
 import lamina
 
 BUDGET = 8000
-RUNS = 3
+RUNS = 6
 WORDS = "the of and to in is that for it as was with be by on not he his but at are this have from or had an they which one you were all her she there would their we him been has when who will no more if out so said what up its about into than them can only other time new some could these two may first then do any like my now over such our man me even most made after also did many off before must well back through years where much your way down should because long each just state those people too mr how little good world make very year still see own work men day get here old between both life being under three never know same last another while us might great go come since against right came take used himself few house use during without again place american around however home small found mrs part school thought went say general once upon every war don does got united left number course until always away something fact water though less public put think almost hand enough took far head yet government system better set told nothing night end why called didn eyes find going look asked later knew point next program city business group give toward young let room days president side social present given several order national possible rather second face per among form often important things looked early white case john large big need four within felt along children saw best church ever least power development light thing seemed family interest want members mind country area others done turned although open god service certain kind problem began different door thus help sense means whole matter".split()
 
 
@@ -185,21 +185,22 @@ def main() -> None:
     say("machine", f"{platform.machine()}, Python {platform.python_version()}")
     trims: dict[str, list[float]] = {"talk": [], "work": []}
     sessions = {"talk": [lamina.user(text) for text in texts(10_000)], "work": work(10_000)}
-
-    def least(measure: Callable[[str], Coroutine[Any, Any, dict[str, float]]], kind: str = "talk") -> dict[str, float]:
-        """Each figure's least of ``RUNS`` runs, each on a fresh disk, with a ``trim_messages`` before each."""
-        runs = []
-        for _ in range(RUNS):
+    measures: list[tuple[Callable[[str], Coroutine[Any, Any, dict[str, float]]], str]] = [
+        (partial(turns, 10_000), "talk"),
+        (partial(compaction, 10_000), "work"),
+        (partial(turns, 1_000), "talk"),
+        (partial(turns, asked.large), "talk"),
+    ]
+    runs: list[list[dict[str, float]]] = [[] for _ in measures]
+    for _ in range(RUNS):  # one after the other, so that each meets the machine in all its moods
+        for taken, (measure, kind) in zip(runs, measures, strict=True):
             trims[kind].append(asyncio.run(trim(sessions[kind])))
             # Else each full collection would go through langchain's modules too, whatever is measured then.
             gc.collect()
             gc.freeze()
             with tempfile.TemporaryDirectory() as home:
-                runs.append(asyncio.run(measure(home)))
-        return {name: min(run[name] for run in runs) for name in runs[0]}
-
-    middle, tools = least(partial(turns, 10_000)), least(partial(compaction, 10_000), "work")
-    small, large = least(partial(turns, 1_000)), least(partial(turns, asked.large))
+                taken.append(asyncio.run(measure(home)))
+    middle, tools, small, large = ({name: min(run[name] for run in taken) for name in taken[0]} for taken in runs)
     for kind, took in trims.items():
         say(f"trim_messages over 10,000 messages of {kind}, ms", min(took) * 1e3)
         say(f"trim_messages over 10,000 messages of {kind}, slowest of all runs, ms", max(took) * 1e3)
