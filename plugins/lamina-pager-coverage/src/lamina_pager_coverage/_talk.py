@@ -185,10 +185,10 @@ class Index:
         known = len(self._tallies)
         said.words = ws = self._number(words(said.text))
         said.distinct = set(ws)
-        said.names = set(self._number(names(said.text)))
+        said.names = {self.ids[word] for word in names(said.text) if word in self.ids}
         told = everything = self._tally(ws)
         for stretch, asks in asides(said.text):
-            tally = self._tally(self._number(stretch))
+            tally = self._tally([self.ids[word] for word in stretch if word in self.ids])
             told -= tally
             said.asks = asks or (said.asks and bool(stretch))
             said.asks_you |= asks and _field(tally, 1) > 0
