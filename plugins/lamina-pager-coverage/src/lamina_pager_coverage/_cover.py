@@ -42,9 +42,9 @@ def weigh(index: Index, chances: Mapping[int, float], share: float) -> list[floa
     weight = [0.0] * len(index.ids)
     words = WORDS * math.sqrt(share)
     common = max(2.0, COMMON * len(index.pages))
-    silent = {word for word, pages in index.spread.items() if pages > common}
+    silent = index.stops.union([word for word, pages in index.spread.items() if pages > common])
     for at, chance in chances.items():
-        worth = index.pages[at].content - silent
+        worth = index.pages[at].distinct - silent
         word = words * chance / max(1, len(worth))
         for u in worth:
             weight[u] += word
@@ -74,26 +74,27 @@ def candidates(
     chances: Mapping[int, float],
     near: Sequence[int],
     rare: Sequence[float],
-    covered: Collection[int],
+    covered: set[int],
     weight: dict[int, float],
 ) -> dict[int, Candidate]:
     """By number: the excerpts of the messages ``near``; the weights of their trigrams are added to those of the words."""
     times = Counter(chain.from_iterable(index.pages[at].grams for at in near))
-    again = {gram for gram, n in times.items() if n > 1}
+    elsewhere = covered.union([gram for gram, n in times.items() if n > 1])
     out: dict[int, Candidate] = {}
     for at in near:
         page = index.pages[at]
-        grams, content = page.grams, page.content
+        grams = page.grams
         for k, e in enumerate(page.elements, at << INSIDE):
             words = dict.fromkeys(page.words[e.low : e.high])
             gram = chances[at] / max(1, len(grams)) * telling(e, words, rare)
             inner = max(e.low, e.high - 2)  # those behind it reach into the next excerpt
-            inside = [u for u in grams[e.low : inner] if u not in covered]
-            shared = list(filter(again.__contains__, inside))
+            inside = grams[e.low : inner]
+            known = list(filter(elsewhere.__contains__, inside))
+            shared = [u for u in known if u not in covered]
             for u in (*shared, *grams[inner : e.high]):
                 weight[u] = 0.0 if u in covered else weight.get(u, 0.0) + gram
-            units = (*[u for u in words if u in content and weight[u]], *dict.fromkeys(shared))
-            own = gram * (len(inside) - len(shared))
+            units = (*[u for u in words if weight[u]], *dict.fromkeys(shared))
+            own = gram * (len(inside) - len(known))
             label = page.label_cost + page.text[e.end - 1].isalnum()  # a line feed, if it is no part of a full stop
             out[k] = Candidate(at, e, e.cost, e.cost + label, e.cost + 0.5 * label, units, own)
     return out
@@ -224,12 +225,10 @@ def choose(
     index.detail((pages[i] for i in near), count)
     share = min(1.0, room / max(1, sum(p.cost for p in pages[first:last])))
     weight = dict(enumerate(weigh(index, chances, share)))
-    covered = {unit for page in pages[last:] for unit in (*page.content, *page.grams)}
+    covered = {unit for page in pages[last:] for unit in (*page.distinct, *page.grams)}
     for k in shown:
         page, e = pages[k >> INSIDE], index.element(k)
-        covered.update(
-            page.content.intersection(page.words[e.low : e.high]), page.grams[e.low : max(e.low, e.high - 2)]
-        )
+        covered.update(page.words[e.low : e.high], page.grams[e.low : max(e.low, e.high - 2)])
     weight.update(dict.fromkeys(covered, 0.0))
     found = candidates(index, chances, near, rare, covered, weight)
     cover = Cover(index, found, weight, room)

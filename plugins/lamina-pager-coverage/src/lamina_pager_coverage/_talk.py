@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import itertools
 import math
+import struct
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import mul
 
 from lamina_pager_coverage._words import STOP, asides, classes, names, sentences, words
@@ -31,8 +33,8 @@ class Element:
     end: int
     low: int
     high: int
-    facts: tuple[float, ...]
-    """Those of :data:``EXCERPT`` that do not change when more messages come."""
+    odds: float
+    """The sum over those facts of :data:``EXCERPT`` that do not change when more messages come."""
     cost: int = -1
     """Tokens."""
 
@@ -50,14 +52,12 @@ class Said:
     words: list[int] = field(default_factory=list)
     names: set[int] = field(default_factory=set)
     """Words written with a capital inside a sentence."""
-    facts: tuple[float, ...] = ()
-    """Those of :data:``MESSAGE`` that do not change when more messages come."""
+    odds: float = 0.0
+    """The sum over those facts of :data:``MESSAGE`` that do not change when more messages come."""
     asks: bool = False
     asks_you: bool = False
     distinct: set[int] = field(default_factory=set)
     """Words."""
-    content: set[int] = field(default_factory=set)
-    """Those that are worth covering by themselves."""
     taken_up: set[int] = field(default_factory=set)
     """Words that the next message says too."""
     elements: list[Element] = field(default_factory=list)
@@ -118,10 +118,12 @@ class Index:
         """Take in messages: page id, role, text, and its tokens where they are known."""
         read = list(messages)
         costs = iter(count([text for _, _, text, tokens in read if tokens is None]))
+        known = len(self.pages)
         for id, role, text, tokens in read:
             said = Said(id, MARKS.get(role, ""), text, next(costs) if tokens is None else tokens)
             self._read(said, self.pages[-1] if self.pages else None)
             self._enter(said)
+        self.spread.update(chain.from_iterable(said.distinct for said in self.pages[known:]))
 
     def newest(self, tokens: int) -> int:
         """Where the newest messages of so many tokens begin."""
@@ -140,6 +142,7 @@ class Index:
             said.words, said._grams = self._number([spelled[w] for w in said.words]), []
             said.names, said.distinct = set(self._number(named)), set(said.words)
             self._enter(said)
+        self.spread.update(chain.from_iterable(said.distinct for said in kept))
 
     def element(self, k: int) -> Element:
         """The excerpt of this number."""
@@ -148,8 +151,6 @@ class Index:
     def _enter(self, said: Said) -> None:
         """Let a message that was read count."""
         said.taken_up = set()
-        said.content = said.distinct - self.stops
-        self.spread.update(said.distinct)
         if self.pages:
             self.pages[-1].taken_up = self.pages[-1].distinct & said.distinct
         self.cost += said.cost
@@ -161,12 +162,10 @@ class Index:
         uncounted: list[str] = []
         for said in new:
             for start, end, low, high in itertools.islice(said.sentences(), 1 << INSIDE):
-                tally, n = self._tally(said.words[low:high]), high - low
-                facts = (
-                    float(_field(tally, 0) > 0), math.log1p(_field(tally, 2)), _field(tally, 1) / n,
-                    _field(tally, 3) / n, math.log(n),
-                )  # fmt: skip
-                said.elements.append(Element(start, end, low, high, facts))
+                me, you, time, courtesy, _, _ = _fields(self._tally(said.words[low:high]))
+                n = high - low
+                facts = (float(me > 0), math.log1p(time), you / n, courtesy / n, math.log(n))
+                said.elements.append(Element(start, end, low, high, EXCERPT_0 + sum(map(mul, _OF_EXCERPT, facts))))
             if len(said.elements) == 1:
                 # As good as the whole text; but a space before a digit is a token of its own.
                 said.elements[0].cost = max(1, said.cost) + said.text[said.elements[0].start].isdigit()
@@ -191,21 +190,21 @@ class Index:
             tally = self._tally([self.ids[word] for word in stretch if word in self.ids])
             told -= tally
             said.asks = asks or (said.asks and bool(stretch))
-            said.asks_you |= asks and _field(tally, 1) > 0
+            said.asks_you |= asks and _fields(tally)[1] > 0
         n = max(1, len(ws))
         new = (len(self._tallies) - known) / max(1, len(said.distinct))
+        _, you, time, courtesy, past, _ = _fields(everything)
+        me, _, _, _, _, numbers = _fields(told)
+        told_of_me = math.log1p(me)
         answers, asked_you = (float(before.asks), float(before.asks_you)) if before is not None else (0.0, 0.0)
-        if not everything:
-            said.facts = (answers, 0.0, asked_you, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, new)
-            return
-        me = math.log1p(_field(told, 0))
-        said.facts = (
-            answers, answers * me, asked_you, me, _field(everything, 1) / n, math.log1p(_field(everything, 2)),
-            _field(everything, 3) / n, _field(everything, 4) / n, math.log1p(_field(told, 5)), new,
+        facts = (
+            answers, answers * told_of_me, asked_you, told_of_me, you / n, math.log1p(time),
+            courtesy / n, past / n, math.log1p(numbers), new,
         )  # fmt: skip
+        said.odds = MESSAGE_0 + sum(map(mul, _OF_MESSAGE, facts))
 
     def _tally(self, ws: Iterable[int]) -> int:
-        """How many of the words are on each list; see :func:`_field`."""
+        """How many of the words are on each list; see :func:`_fields`."""
         return sum(map(self._tallies.__getitem__, ws))
 
     def _number(self, ws: list[str]) -> list[int]:
@@ -224,12 +223,13 @@ class Index:
 _FIELDS, _BITS = 6, 32
 """Word lists that are counted, and the bits of a count."""
 _LISTED = (1 << _FIELDS) - 1
+_NONE, _UNPACKED = (0,) * _FIELDS, struct.Struct(f"<{_FIELDS}I").unpack
 _TALLIES = [sum(1 << _BITS * k for k in range(_FIELDS) if bits >> k & 1) for bits in range(_LISTED + 1)]
 
 
-def _field(tally: int, k: int) -> int:
-    """How many words are on the k-th list."""
-    return tally >> _BITS * k & ((1 << _BITS) - 1)
+def _fields(tally: int) -> tuple[int, ...]:
+    """How many words are on each list."""
+    return _UNPACKED(tally.to_bytes(4 * _FIELDS, "little")) if tally else _NONE
 
 
 MESSAGE = {
@@ -256,21 +256,10 @@ MESSAGE_0 = -4.1
 EXCERPT = {"rare words": 1.5, "first person": 0.4, "time": 0.8, "second person": -5.0, "courtesy": -2.9, "length": 0.2}
 """The same for an excerpt: that it, within a needed message, holds what is needed."""
 EXCERPT_0 = -3.1
+_OF_MESSAGE, _OF_EXCERPT = tuple(MESSAGE.values())[3:], tuple(EXCERPT.values())[1:]
+"""Those of the facts that do not change when more messages come."""
 BLEND = 0.3
 """How far the excerpt's own odds count."""
-
-
-def message_facts(pages: Iterable[Said], rare: Sequence[float]) -> Iterator[tuple[float, ...]]:
-    """By page: the values of ``MESSAGE``."""
-    worth = rare.__getitem__
-    log = math.log1p
-    for page in pages:
-        yield (
-            log(sum(map(worth, page.distinct))),
-            log(sum(map(worth, page.names))),
-            log(sum(map(worth, page.taken_up))),
-            *page.facts,
-        )
 
 
 def rarity(index: Index) -> list[float]:
@@ -282,14 +271,23 @@ def rarity(index: Index) -> list[float]:
 
 def needed(pages: Iterable[Said], rare: Sequence[float]) -> list[float]:
     """By page: the odds, as a probability, that it is needed later."""
-    weights = tuple(MESSAGE.values())
-    return [_logistic(MESSAGE_0 + sum(map(mul, weights, row))) for row in message_facts(pages, rare)]
+    worth, log = rare.__getitem__, math.log1p
+    words, named, taken_up = tuple(MESSAGE.values())[:3]
+    return [
+        _logistic(
+            page.odds
+            + words * log(sum(map(worth, page.distinct)))
+            + named * log(sum(map(worth, page.names)))
+            + taken_up * log(sum(map(worth, page.taken_up)))
+        )
+        for page in pages
+    ]
 
 
 def telling(element: Element, words: Iterable[int], rare: Sequence[float]) -> float:
     """What an excerpt's worth is multiplied with, for what it holds itself; each of its words counts once."""
-    facts = (math.log1p(sum(map(rare.__getitem__, words))), *element.facts)
-    return 1 - BLEND + 2 * BLEND * _logistic(EXCERPT_0 + sum(map(mul, EXCERPT.values(), facts)))
+    held = EXCERPT["rare words"] * math.log1p(sum(map(rare.__getitem__, words)))
+    return 1 - BLEND + 2 * BLEND * _logistic(element.odds + held)
 
 
 def _logistic(x: float) -> float:
