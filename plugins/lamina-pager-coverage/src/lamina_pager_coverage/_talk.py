@@ -8,13 +8,12 @@ sharpen it where they know the language.
 
 from __future__ import annotations
 
-import itertools
 import math
 import struct
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from operator import mul
 
 from lamina_pager_coverage._words import STOP, asides, classes, names, sentences, words
@@ -161,7 +160,7 @@ class Index:
         new = [said for said in pages if said.words and not said.elements]
         uncounted: list[str] = []
         for said in new:
-            for start, end, low, high in itertools.islice(said.sentences(), 1 << INSIDE):
+            for start, end, low, high in islice(said.sentences(), 1 << INSIDE):
                 me, you, time, courtesy, _, _ = _fields(self._tally(said.words[low:high]))
                 n = high - low
                 facts = (float(me > 0), math.log1p(time), you / n, courtesy / n, math.log(n))
@@ -212,7 +211,7 @@ class Index:
         numbers = list(map(self.ids.__getitem__, ws))
         known = len(self._tallies)
         if len(self.ids) > known:
-            for word in list(itertools.islice(reversed(self.ids), len(self.ids) - known))[::-1]:
+            for word in list(islice(reversed(self.ids), len(self.ids) - known))[::-1]:
                 bits = classes(word)
                 if bits & STOP:
                     self.stops.add(len(self._tallies))
