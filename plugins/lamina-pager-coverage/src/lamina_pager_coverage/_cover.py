@@ -58,7 +58,6 @@ class Candidate:
     page: int
     """Position in the index."""
     element: Element
-    tokens: int
     alone: int
     """Tokens with its page's label, which the first of a page adds."""
     size: float
@@ -96,7 +95,7 @@ def candidates(
             units = (*[u for u in words if weight[u]], *dict.fromkeys(shared))
             own = gram * (len(inside) - len(known))
             label = page.label_cost + page.text[e.end - 1].isalnum()  # a line feed, if it is no part of a full stop
-            out[k] = Candidate(at, e, e.cost, e.cost + label, e.cost + 0.5 * label, units, own)
+            out[k] = Candidate(at, e, e.cost + label, e.cost + 0.5 * label, units, own)
     return out
 
 
@@ -133,7 +132,7 @@ class Cover:
         if self.begun.get(c.page, 0) == (k in self.taken):
             return c.alone
         # A neighbour needs no mark of a gap; numbers of other messages are far from these.
-        return max(1, c.tokens + 1 - (k - 1 in self.taken) - (k + 1 in self.taken))
+        return max(1, c.element.cost + 1 - (k - 1 in self.taken) - (k + 1 in self.taken))
 
     def gain(self, k: int) -> float:
         """What the window would gain by this excerpt, per token."""
@@ -161,7 +160,7 @@ class Cover:
                 c.element.high - c.element.low < SHORT and c.page not in begun
             ):
                 left.append(heapq.heappop(heap))
-                missed += self.room < 2 * c.tokens
+                missed += self.room < 2 * c.element.cost
             elif (g := self.gain(k)) < -bound * LAZY:
                 heapq.heapreplace(heap, (-g, k))
             else:
@@ -214,21 +213,11 @@ def choose(
     pages = index.pages
     rare = rarity(index)
     chances = dict(zip(range(first, last), needed(pages[first:last], rare), strict=True))
-    near: list[int] = []
-    cost = 0
-    for i in sorted(range(first, last), key=lambda i: (-chances[i] / (pages[i].cost + 1), i)):
-        if cost > min(room + WIDER, WIDE * room):
-            break
-        near.append(i)
-        cost += pages[i].cost
-    near.sort()
+    near = _near(index, chances, min(room + WIDER, WIDE * room))
     index.detail((pages[i] for i in near), count)
     share = min(1.0, room / max(1, sum(p.cost for p in pages[first:last])))
     weight = dict(enumerate(weigh(index, chances, share)))
-    covered = {unit for page in pages[last:] for unit in (*page.distinct, *page.grams)}
-    for k in shown:
-        page, e = pages[k >> INSIDE], index.element(k)
-        covered.update(page.words[e.low : e.high], page.grams[e.low : max(e.low, e.high - 2)])
+    covered = _covered(index, last, shown)
     weight.update(dict.fromkeys(covered, 0.0))
     found = candidates(index, chances, near, rare, covered, weight)
     cover = Cover(index, found, weight, room)
@@ -246,6 +235,26 @@ def choose(
     heapq.heapify(left)
     cover.fill(left)
     return list(cover.taken)
+
+
+def _near(index: Index, chances: Mapping[int, float], tokens: float) -> list[int]:
+    """Of the messages, the likeliest of so many tokens, in order."""
+    near: list[int] = []
+    for i in sorted(chances, key=lambda i: (-chances[i] / (index.pages[i].cost + 1), i)):
+        if tokens < 0:
+            break
+        near.append(i)
+        tokens -= index.pages[i].cost
+    return sorted(near)
+
+
+def _covered(index: Index, last: int, shown: Iterable[int]) -> set[int]:
+    """Units of the pages from `last` on, and of these excerpts."""
+    covered = {unit for page in index.pages[last:] for unit in (*page.distinct, *page.grams)}
+    for k in shown:
+        page, e = index.pages[k >> INSIDE], index.element(k)
+        covered.update(page.words[e.low : e.high], page.grams[e.low : max(e.low, e.high - 2)])
+    return covered
 
 
 def lines(index: Index, chosen: Iterable[int]) -> list[tuple[int, str, str]]:

@@ -149,7 +149,6 @@ class Index:
 
     def _enter(self, said: Said) -> None:
         """Let a message that was read count."""
-        said.taken_up = set()
         if self.pages:
             self.pages[-1].taken_up = self.pages[-1].distinct & said.distinct
         self.cost += said.cost

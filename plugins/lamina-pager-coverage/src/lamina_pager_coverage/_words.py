@@ -201,8 +201,7 @@ FUNCTION = _list(
 )
 """Never worth covering by themselves."""
 FIRST_WORD, YOU, TIME_WORD, COURTESY_WORD, PAST_WORD, NUMBER_WORD, STOP = (1 << k for k in range(7))
-_CLASSES: dict[str, int] = {}
-for _bit, _listed in (
+_LISTS = (
     (FIRST_WORD, FIRST),
     (YOU, SECOND),
     (TIME_WORD, TIME),
@@ -210,9 +209,11 @@ for _bit, _listed in (
     (PAST_WORD, PAST),
     (NUMBER_WORD, NUMBER),
     (STOP, FUNCTION),
-):
-    for _word in _listed:
-        _CLASSES[_word] = _CLASSES.get(_word, 0) | _bit
+)
+_CLASSES = {
+    word: sum(bit for bit, listed in _LISTS if word in listed)
+    for word in frozenset().union(*(listed for _, listed in _LISTS))
+}
 
 
 def classes(word: str) -> int:
