@@ -85,7 +85,7 @@ class Book:
         """Whether a write was interrupted, so that only the log knows what is in it."""
         self._created_s = parts.clock()
         self._listed: bytes | None = None
-        self.engine = Engine(id, parts, self._fresh(), {}, self._save)
+        self.engine = Engine(id, parts, self._fresh(), {}, self._save, lambda: self.format)
 
     def _fresh(self) -> Pages:
         self.messages = 0

@@ -6,7 +6,8 @@ only, and a compaction costs what its pager looks at.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+import bisect
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,8 +25,11 @@ from lamina.protocols import (
     CompressRequest,
     Entry,
     Excerpt,
+    Format,
+    Note,
     PagedOut,
     Pager,
+    Passage,
     Plan,
     PlanRequest,
     Pressure,
@@ -33,6 +37,7 @@ from lamina.protocols import (
     ScoreRequest,
     Shortened,
     Verbatim,
+    everything,
 )
 from lamina.rendering import digest_text, unsound
 from lamina.window import Slot
@@ -57,18 +62,21 @@ class Parts:
     compressors: tuple[tuple[str, Compressor], ...]
     count: CheckedCounter
     clock: Callable[[], float]
+    formats: Mapping[str, Format]
     strict: bool = False
 
 
 class Engine:
     """The current layout of one session's window."""
 
-    def __init__(self, session: str, parts: Parts, pages: Pages, faults: dict[int, int], save: Save) -> None:
+    def __init__(
+        self, session: str, parts: Parts, pages: Pages, faults: dict[int, int], save: Save, format: Callable[[], str]
+    ) -> None:
         self.gate = Gate(parts.count)
         self.epoch = 0
         """Grows when plans that are being made become void: after a pin, a rollback, a reload."""
         self.repairs: list[str] = []
-        self._session, self._parts, self._save = session, parts, save
+        self._session, self._parts, self._save, self._named = session, parts, save, format
         self.reset(pages, faults)
 
     def reset(self, pages: Pages, faults: dict[int, int]) -> None:
@@ -319,8 +327,8 @@ class Engine:
         return needed
 
     def _request(self, budget: int, query: str | None, n: int) -> PlanRequest:
-        def digest_tokens(first: int, last: int, excerpts: Sequence[Excerpt]) -> int:
-            return self.gate.notice_tokens(digest_text(first, last, excerpts))
+        def digest_tokens(first: int, last: int, excerpts: Sequence[Excerpt], notes: Sequence[Note] = ()) -> int:
+            return self.gate.notice_tokens(digest_text(first, last, excerpts, notes))
 
         last = self.pages.ids[n - 1] if n else 0
         now = self._parts.clock()
@@ -342,7 +350,27 @@ class Engine:
             query=query,
             faults=self.faults,
             now_s=now,
+            asked=Prefix(self.pages.asked, bisect.bisect_right(self.pages.asked, last)),
+            passages=self._passages,
         )
+
+    def _format(self) -> tuple[str, Format | None]:
+        """Name and format that the session came in."""
+        name = self._named()
+        return name, self._parts.formats.get(name)
+
+    def _passages(self, page: Page) -> Sequence[Passage]:
+        """What a person wrote on the page, as the session's format tells it."""
+        if page.role != "user":
+            return ()
+        name, form = self._format()
+        if form is None:
+            return everything(page)
+        try:
+            return form.passages(page.messages[0])
+        except Exception as error:  # noqa: BLE001 - the plugin boundary
+            self._complain(name, error)
+            return everything(page)
 
     def _fallback(self, budget: int, n: int, needed: int) -> Plan:
         """Where a pager failed: what must stay, the newest pages that fit, stubs for the rest."""

@@ -15,7 +15,7 @@ import bisect
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import overload
+from typing import TypeVar, overload
 
 from attrs import define, field
 
@@ -25,6 +25,7 @@ from lamina.model import Image, Message, Opaque, Page, Part, Reasoning, Text, To
 from lamina.protocols import CounterInfo
 
 NO_RESULT = "[no result]"
+T = TypeVar("T")
 
 Count = Callable[[Sequence[str]], Sequence[int]]
 
@@ -67,20 +68,20 @@ def message_tokens(message: Message, counts: Sequence[int], info: CounterInfo) -
     return info.message_tokens + sum(counts) + max(0, texts - 1)
 
 
-class Prefix(Sequence[Page]):
-    """The first ``n`` pages of a growing list, without a copy."""
+class Prefix(Sequence[T]):
+    """The first ``n`` items (mostly pages) of a growing list, without a copy."""
 
-    def __init__(self, pages: list[Page], n: int) -> None:
+    def __init__(self, pages: list[T], n: int) -> None:
         self._pages, self._n = pages, n
 
     def __len__(self) -> int:
         return self._n
 
     @overload
-    def __getitem__(self, index: int) -> Page: ...
+    def __getitem__(self, index: int) -> T: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Page]: ...
-    def __getitem__(self, index: int | slice) -> Page | Sequence[Page]:
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
         if isinstance(index, slice):
             start, stop, step = index.indices(self._n)
             return self._pages[start:stop] if step == 1 else [self._pages[i] for i in range(start, stop, step)]
@@ -88,11 +89,11 @@ class Prefix(Sequence[Page]):
             raise IndexError(index)
         return self._pages[index if index >= 0 else self._n + index]
 
-    def __iter__(self) -> Iterator[Page]:
+    def __iter__(self) -> Iterator[T]:
         for i in range(self._n):
             yield self._pages[i]
 
-    def __reversed__(self) -> Iterator[Page]:
+    def __reversed__(self) -> Iterator[T]:
         for i in range(self._n - 1, -1, -1):
             yield self._pages[i]
 
@@ -145,6 +146,8 @@ class Pages:
         self.ids: list[int] = []
         self.must: list[int] = []
         """Ids of pinned and system pages, ascending."""
+        self.asked: list[int] = []
+        """Ids of the pages of role ``user``, ascending."""
         self.pinned: set[int] = set()
         self.sums: list[int] = [0]
         """Tokens of all pages before each position."""
@@ -199,6 +202,8 @@ class Pages:
             self.ids.append(draft.id)
             if message.role == "system":
                 self.must.append(draft.id)
+            elif message.role == "user":
+                self.asked.append(draft.id)
             if message.calls or message.group is not None:
                 self._drafts[position] = draft
         for index, call in enumerate(message.calls, start=shift):

@@ -14,7 +14,7 @@ from attrs import asdict, frozen
 
 from lamina.errors import IntegrityError
 from lamina.model import Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
-from lamina.protocols import Digest, Entry, Excerpt, PagedOut, Rendition, Shortened, Verbatim
+from lamina.protocols import Digest, Entry, Excerpt, Note, PagedOut, Rendition, Shortened, Verbatim
 
 SCHEMA = 1
 
@@ -152,8 +152,9 @@ def _entry_out(entry: Entry) -> list[Any]:
         case Shortened(page, texts, compressor, lossless, covers, tokens):
             flat = [[m, p, text] for (m, p), text in texts.items()]
             form = ["s", page, flat, compressor, lossless, covers, tokens]
-        case Digest(excerpts, tokens):
-            form = ["d", [[e.page, e.text, e.label, e.block] for e in excerpts], tokens]
+        case Digest(excerpts, tokens, notes):
+            quoted = [[e.page, e.text, e.label, e.block, e.why] for e in excerpts]
+            form = ["d", quoted, tokens, [[n.text, n.why] for n in notes]]
     return [entry.first, entry.last, form, entry.rule, entry.score]
 
 
@@ -167,8 +168,9 @@ def _entry_in(raw: Sequence[Any]) -> Entry:
             rendition = PagedOut()
         case ["s", page, flat, compressor, lossless, covers, tokens]:
             rendition = Shortened(page, {(m, p): text for m, p, text in flat}, compressor, lossless, covers, tokens)
-        case ["d", excerpts, tokens]:
-            rendition = Digest(tuple(Excerpt(*fields) for fields in excerpts), tokens)
+        case ["d", excerpts, tokens, *notes]:  # records of before notes existed have none
+            quoted = tuple(Excerpt(*fields) for fields in excerpts)
+            rendition = Digest(quoted, tokens, tuple(Note(*fields) for group in notes for fields in group))
         case _:
             raise ValueError(f"rendition {form[:1]!r}")
     return Entry(first, last, rendition, rule, score)

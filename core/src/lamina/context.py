@@ -64,6 +64,7 @@ class Context:
             compressors=tuple([(name, await opened.open("compressor", name)) for name in window.compressors]),
             count=counter,
             clock=time.time,
+            formats=self.formats,
             strict=window.strict,
         )
         storage = await opened.open("storage", config.log.storage)

@@ -69,9 +69,9 @@ class Gate:
 
     def digest(self, entry: Entry, form: Digest) -> Slot:
         """One message for a run of pages."""
-        text = digest_text(entry.first, entry.last, form.excerpts)
+        text = digest_text(entry.first, entry.last, form.excerpts, form.notes)
         tokens = self.notice_tokens(text)
-        held = Entry(entry.first, entry.last, Digest(form.excerpts, tokens), entry.rule, entry.score)
+        held = Entry(entry.first, entry.last, Digest(form.excerpts, tokens, form.notes), entry.rule, entry.score)
         return Slot((held,), (notice(text),), tokens)
 
     def tokens(self, page: Page, form: Shortened) -> int:

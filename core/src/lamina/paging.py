@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 from lamina.model import Page
-from lamina.protocols import Entry, PagedOut, Plan, PlanRequest, Rendition, Shortened, Verbatim
+from lamina.protocols import Digest, Entry, PagedOut, Plan, PlanRequest, Rendition, Shortened, Verbatim
 
 
 def position(pages: Sequence[Page], id: int) -> int | None:
@@ -20,6 +20,25 @@ def position(pages: Sequence[Page], id: int) -> int | None:
     """
     at = bisect_left(pages, id, key=lambda page: page.id)
     return at if at < len(pages) and pages[at].id == id else None
+
+
+def plan_tokens(request: PlanRequest, entries: Sequence[Entry]) -> int:
+    """Tokens of the window that these entries make, an upper bound by its stubs; O(entries and pages that stand)."""
+    tokens, out = 0, False
+    for entry in entries:
+        match entry.rendition:
+            case Shortened(tokens=taken):
+                tokens += taken
+            case PagedOut():
+                tokens += 0 if out else request.stub_tokens
+            case Digest(excerpts, _, notes):
+                tokens += request.digest_tokens(entry.first, entry.last, excerpts, notes)
+            case Verbatim():
+                first, last = position(request.pages, entry.first), position(request.pages, entry.last)
+                if first is not None and last is not None:
+                    tokens += sum(request.pages[at].tokens for at in range(first, last + 1))
+        out = isinstance(entry.rendition, PagedOut)
+    return tokens
 
 
 class Layout:

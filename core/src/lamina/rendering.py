@@ -6,10 +6,11 @@ Pagers may use these functions to know what their plan will look like; the kerne
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 
 from lamina.model import Hit, Message, Page, Part, Reasoning, Text, ToolCall, ToolResult, user
-from lamina.protocols import Excerpt, Shortened
+from lamina.protocols import Excerpt, Note, Shortened
 
 OPENING = "[the conversation starts here]"
 """Stands first where the first message is not the user's, because some providers want the user to begin."""
@@ -25,16 +26,25 @@ def _span(first: int, last: int) -> str:
     return f"{first}" if first == last else f"{first}–{last}"
 
 
-def digest_text(first: int, last: int, excerpts: Sequence[Excerpt]) -> str:
-    """The message that stands for a run of pages: a stub's line, then its excerpts, each under its page's id."""
-    lines = [f"[{_span(first, last)} paged out; excerpts:]"]
+NOTES = "[where things stand:]"
+"""Stands between a digest's excerpts and its notes."""
+_LABEL = re.compile(r"^\[(?=\d|where things stand)", re.MULTILINE)
+
+
+def digest_text(first: int, last: int, excerpts: Sequence[Excerpt], notes: Sequence[Note] = ()) -> str:
+    """The message that stands for a run of pages: a stub's line, its excerpts, each under its page's id, and its notes."""
+    lines = [f"[{_span(first, last)} paged out; excerpts:]" if excerpts else stub_text(first, last)]
     for excerpt in excerpts:
         label = f"{excerpt.page}{excerpt.label}"
         if excerpt.block:
-            lines += [f"[{excerpt.page} {excerpt.label}]" if excerpt.label else f"[{excerpt.page}]", excerpt.text]
+            # What was said may look like a line of ours: a space before it, and it is none.
+            text = _LABEL.sub(" [", excerpt.text)
+            lines += [f"[{excerpt.page} {excerpt.label}]" if excerpt.label else f"[{excerpt.page}]", text]
         else:
             # Indented, so that no line of an excerpt can pass for the next one's label.
             lines.append(f"{label} {excerpt.text}".replace("\n", "\n "))
+    if notes:
+        lines += [NOTES, *(note.text.replace("\n", "\n ") for note in notes)]
     return "\n".join(lines)
 
 

@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from lamina.kit.promise import NOTHING
 from lamina.protocols import AdmitRequest, PagedOut, Pressure, Shortened, Verbatim
 from lamina.testing import made_page, plan_request, reference_count, window_tokens
 from lamina_pager_compact import CompactPager, CompactSettings
@@ -9,7 +10,7 @@ from lamina_pager_compact import CompactPager, CompactSettings
 
 def plan(pages, budget, entries=(), **settings):
     request = plan_request(pages, budget, entries=entries)
-    return request, asyncio.run(CompactPager(CompactSettings(**settings)).plan(request)).entries
+    return request, asyncio.run(CompactPager(CompactSettings(**{**NOTHING, **settings})).plan(request)).entries
 
 
 def admit(page, budget, **settings):

@@ -3,14 +3,17 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lamina.kit.promise import NOTHING
 from lamina.protocols import Entry, PagedOut, Pressure, Shortened, Verbatim
 from lamina.testing import made_page, plan_request, window_tokens
-from lamina_pager_keep_last import KeepLastPager
+from lamina_pager_keep_last import KeepLastPager, KeepLastSettings
+
+BARE = KeepLastSettings(**NOTHING)
 
 
 def plan(pages, budget, entries=()):
     request = plan_request(pages, budget, entries=entries)
-    return request, asyncio.run(KeepLastPager().plan(request)).entries
+    return request, asyncio.run(KeepLastPager(BARE).plan(request)).entries
 
 
 @given(sizes=st.lists(st.integers(0, 300), min_size=1, max_size=20), budget=st.integers(350, 2000))
@@ -46,5 +49,5 @@ def test_a_page_that_stands_shortened_keeps_its_form():
 
 
 def test_it_is_due_only_over_the_budget():
-    assert not KeepLastPager().due(Pressure(session="s", tokens=1000, budget=1000, pages=9, results=9))
-    assert KeepLastPager().due(Pressure(session="s", tokens=1001, budget=1000, pages=9, results=9))
+    assert not KeepLastPager(BARE).due(Pressure(session="s", tokens=1000, budget=1000, pages=9, results=9))
+    assert KeepLastPager(BARE).due(Pressure(session="s", tokens=1001, budget=1000, pages=9, results=9))

@@ -9,6 +9,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lamina.kit.promise import NOTHING
 from lamina.protocols import AdmitRequest, Digest, Entry, Excerpt, PagedOut, Pressure, Shortened, Verbatim
 from lamina.testing import made_page, plan_request, reference_count, window_tokens
 from lamina_pager_knapsack import KnapsackSettings
@@ -27,7 +28,7 @@ def scored(request, worth, asked=None):
 
 
 def planned(request, **chosen):
-    return asyncio.run(KnapsackPager(KnapsackSettings(**chosen)).plan(request)).entries
+    return asyncio.run(KnapsackPager(KnapsackSettings(**{**NOTHING, **chosen})).plan(request)).entries
 
 
 def how(entries):

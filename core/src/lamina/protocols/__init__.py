@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from lamina.protocols._compressing import Compressor, CompressRequest, Shortened, is_deterministic
 from lamina.protocols._counting import Counter, CounterInfo, CountRequest, ImagesRequest, RequestCounter, ToolsRequest
-from lamina.protocols._formats import ExportRequest, Format, Parsed, ParseRequest, RenderRequest
+from lamina.protocols._formats import ExportRequest, Format, Parsed, ParseRequest, Passage, RenderRequest, everything
 from lamina.protocols._indexing import Embedder, EmbedRequest, Index, IndexHit, IndexUpdate, SearchRequest
 from lamina.protocols._kinds import KINDS, PROTOCOL, Opener
 from lamina.protocols._scoring import Scorer, ScoreRequest
@@ -21,8 +21,10 @@ from lamina.protocols._tools import ExecuteRequest, Executor, Tool, ToolSpec
 from lamina.protocols._windows import (
     AdmitRequest,
     Digest,
+    DigestTokens,
     Entry,
     Excerpt,
+    Note,
     PagedOut,
     Pager,
     Plan,
@@ -44,6 +46,7 @@ __all__ = [
     "Counter",
     "CounterInfo",
     "Digest",
+    "DigestTokens",
     "EmbedRequest",
     "Embedder",
     "Entry",
@@ -57,11 +60,13 @@ __all__ = [
     "Index",
     "IndexHit",
     "IndexUpdate",
+    "Note",
     "Opener",
     "PagedOut",
     "Pager",
     "ParseRequest",
     "Parsed",
+    "Passage",
     "Plan",
     "PlanRequest",
     "Pressure",
@@ -82,5 +87,6 @@ __all__ = [
     "ToolsRequest",
     "Verbatim",
     "Verdict",
+    "everything",
     "is_deterministic",
 ]

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from attrs import frozen
 
-from lamina.model import Message
+from lamina.model import Message, Page, Text
 
 
 @frozen
@@ -53,6 +53,23 @@ class ExportRequest:
     """Whether the source records are of this same format."""
 
 
+@frozen
+class Passage:
+    """Something that a person wrote, or a rule of the project that a harness quotes."""
+
+    text: str
+    """Verbatim, a piece of one text part of the message."""
+    rules: bool = False
+    """Whether it comes from an instructions file of the project rather than from the person's keyboard."""
+
+
+def everything(page: Page) -> tuple[Passage, ...]:
+    """All texts of a user's page: what a person wrote as far as nothing is known of the harness."""
+    if page.role != "user":
+        return ()
+    return tuple(Passage(part.text) for part in page.messages[0].parts if isinstance(part, Text) and part.text)
+
+
 @runtime_checkable
 class Format(Protocol):
     """Reads recordings and writes messages in one provider's or product's form."""
@@ -80,6 +97,14 @@ class Format(Protocol):
 
     def check(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
         """Every rule of the provider that the rendered messages break, each with its place; empty when valid."""
+        ...
+
+    def passages(self, message: Message) -> Sequence[Passage]:
+        """What a person wrote in a user's message, in order, told apart from what a harness wraps around it.
+
+        Reminders, opened files, output of commands and notices are no passages; instructions files are, as rules. Pure;
+        linear; asked once for each message.
+        """
         ...
 
     def export(self, request: ExportRequest) -> bytes:

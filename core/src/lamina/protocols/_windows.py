@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from lamina.model import Page
 from lamina.protocols._compressing import Shortened
+from lamina.protocols._formats import Passage, everything
 
 
 @frozen
@@ -30,18 +31,32 @@ class Excerpt:
     label: str = ""
     """Stands behind the page's id: what the page is about (``Read db.py``), or a mark of who speaks (``>``)."""
     block: bool = False
-    """Whether the label has a line of its own and the text follows unchanged; else text follows on the id's line,
-    its further lines indented."""
+    """Whether the label has a line of its own and the text follows unchanged (but for lines that look like a label);
+    else text follows on the id's line, its further lines indented."""
+    why: str = ""
+    """Why it stands, for the ledger; the entry's rule where it is empty."""
+
+
+@frozen
+class Note:
+    """A line of a digest about the session as a whole: what is open, a plan's state, a file's."""
+
+    text: str
+    """One line, or several, of which the further ones are indented."""
+    why: str = ""
+    """What kind of note it is, for the ledger: ``request``, ``plan``, ``file``, ``command``, ``error``, ``dead end``."""
 
 
 @frozen
 class Digest:
-    """One message stands for the pages: their excerpts, labelled with the page's id by the kernel."""
+    """One message stands for the pages: their excerpts, labelled with the page's id by the kernel, and notes."""
 
     excerpts: tuple[Excerpt, ...]
     """In log order."""
     tokens: int = 0
     """The kernel counts and fills it in."""
+    notes: tuple[Note, ...] = ()
+    """Stand at the end, behind a line of their own. They may speak of any page of the request."""
 
 
 Rendition = Verbatim | Shortened | PagedOut | Digest
@@ -66,6 +81,14 @@ class Plan:
 
     entries: tuple[Entry, ...]
     """In log order; together they hold every page of the request exactly once."""
+
+
+class DigestTokens(Protocol):
+    """Counts a digest message before it is planned."""
+
+    def __call__(self, first: int, last: int, excerpts: Sequence[Excerpt], notes: Sequence[Note] = (), /) -> int:
+        """Exact tokens of the digest of pages ``first`` to ``last``, frame included."""
+        ...
 
 
 @frozen
@@ -102,13 +125,17 @@ class PlanRequest:
     """Counts tokens of texts by the session's counter."""
     stub_tokens: int
     """Upper bound of the tokens of one stub, frame included."""
-    digest_tokens: Callable[[int, int, Sequence[Excerpt]], int]
-    """``digest_tokens(first, last, excerpts)``: exact tokens of the digest message, frame included."""
+    digest_tokens: DigestTokens
+    """``digest_tokens(first, last, excerpts, notes=())``: exact tokens of the digest message, frame included."""
     pinned: Sequence[int] = ()
     """Ids of the pages that must stand verbatim: pinned ones and those with role ``system``, in log order."""
     query: str | None = None
     faults: Mapping[int, int] = field(factory=dict, hash=False)
     now_s: float = 0.0
+    asked: Sequence[int] = ()
+    """Ids of the pages of role ``user``, in log order."""
+    passages: Callable[[Page], Sequence[Passage]] = everything
+    """``passages(page)``: what a person wrote there, as the session's format tells it from what a harness adds."""
 
 
 @frozen

@@ -101,10 +101,16 @@ def needed(request: PlanRequest, *, newest: bool) -> int:
 
 
 class Watched(Sequence[Page]):
-    """Pages that count how often one is read."""
+    """Pages that know which of them were read."""
 
     def __init__(self, pages: Sequence[Page]) -> None:
-        self._pages, self.reads = pages, 0
+        self._pages = pages
+        self._read: set[int] = set()
+
+    @property
+    def reads(self) -> int:
+        """How many different pages were read."""
+        return len(self._read)
 
     def __len__(self) -> int:
         return len(self._pages)
@@ -114,7 +120,7 @@ class Watched(Sequence[Page]):
     @overload
     def __getitem__(self, at: slice) -> Sequence[Page]: ...
     def __getitem__(self, at: int | slice) -> Page | Sequence[Page]:
-        self.reads += len(range(*at.indices(len(self)))) if isinstance(at, slice) else 1
+        self._read.update(range(*at.indices(len(self))) if isinstance(at, slice) else (at % len(self),))
         return self._pages[at]
 
 

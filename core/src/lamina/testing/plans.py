@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal
 
 from lamina.model import Message, Page, Text, ToolCall, ToolResult
-from lamina.protocols import Digest, Entry, Excerpt, PagedOut, PlanRequest, Shortened, Verbatim
+from lamina.protocols import Digest, Entry, Excerpt, Note, PagedOut, PlanRequest, Shortened, Verbatim
 
 FRAME_TOKENS = 4
 """What the frames of a message, a call and an excerpt cost in the reference count."""
@@ -133,8 +133,9 @@ def plan_request(
         newest = pages[-1].id if pages else 0
         return [0.5 ** ((newest - page.id) / 20) for page in asked]
 
-    def digest_tokens(first: int, last: int, excerpts: Sequence[Excerpt]) -> int:
-        return FRAME_TOKENS * (1 + len(excerpts)) + sum(reference_count([e.text for e in excerpts]))
+    def digest_tokens(first: int, last: int, excerpts: Sequence[Excerpt], notes: Sequence[Note] = ()) -> int:
+        said = [*(e.text for e in excerpts), *(n.text for n in notes)]
+        return FRAME_TOKENS * (1 + len(said)) + sum(reference_count(said))
 
     return PlanRequest(
         session="test",
@@ -149,6 +150,7 @@ def plan_request(
         query=query,
         faults=faults or {},
         pinned=tuple(page.id for page in pages if page.pinned or page.role == "system"),
+        asked=tuple(page.id for page in pages if page.role == "user"),
     )
 
 
@@ -173,5 +175,5 @@ def window_tokens(request: PlanRequest, entries: Sequence[Entry]) -> int:
         out = isinstance(form, PagedOut)
     for e in entries:
         if isinstance(e.rendition, Digest):
-            tokens += request.digest_tokens(e.first, e.last, e.rendition.excerpts)
+            tokens += request.digest_tokens(e.first, e.last, e.rendition.excerpts, e.rendition.notes)
     return tokens

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lamina.kit import harness
 from lamina.model import Message
-from lamina.protocols import ExportRequest, Parsed, ParseRequest, RenderRequest
+from lamina.protocols import ExportRequest, Parsed, ParseRequest, Passage, RenderRequest
 from lamina.sources import MAX_RECORD_BYTES, peek
 from lamina_format_claude_code._check import faults
 from lamina_format_claude_code._read import read
@@ -42,6 +43,10 @@ class ClaudeCodeFormat:
     def check(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
         """What keeps the lines from being a session; see :func:`lamina_format_claude_code._check.faults`."""
         return faults(messages)
+
+    def passages(self, message: Message) -> Sequence[Passage]:
+        """What a person wrote; see :func:`lamina.kit.harness.passages`."""
+        return harness.passages(message)
 
     def export(self, request: ExportRequest) -> bytes:
         """One line per record; lines that came from Claude Code byte for byte."""

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from lamina.kit import harness
 from lamina.model import Message
-from lamina.protocols import ExportRequest, Parsed, ParseRequest, RenderRequest
+from lamina.protocols import ExportRequest, Parsed, ParseRequest, Passage, RenderRequest
 from lamina.sources import MAX_RECORD_BYTES, peek
 from lamina_format_openai._check import faults
 from lamina_format_openai._read import read
@@ -56,6 +57,10 @@ class OpenAIFormat:
     def check(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
         """Every rule of chat completions that the messages break; see :func:`lamina_format_openai._check.faults`."""
         return faults(messages)
+
+    def passages(self, message: Message) -> Sequence[Passage]:
+        """What a person wrote; see :func:`lamina.kit.harness.passages`."""
+        return harness.passages(message)
 
     def export(self, request: ExportRequest) -> bytes:
         """One conversation, ``{"id": …, "messages": […]}``: on one line unless a source record has several."""

@@ -9,12 +9,13 @@ from attrs import Attribute, field, frozen, validators
 
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
+from lamina.kit.promise import Promise, PromiseSettings
 from lamina.paging import Layout, shorten_to
 from lamina.protocols import AdmitRequest, Pager, Plan, PlanRequest, Pressure, Shortened
 
 
 @frozen
-class CompactSettings:
+class CompactSettings(PromiseSettings):
     """Settings of the compacting pager; all are shares of the budget."""
 
     high: float = field(default=1.0, validator=[validators.gt(0.0), validators.le(1.0)], metadata={"tune": (0.6, 1.0)})
@@ -39,6 +40,7 @@ class CompactPager:
 
     def __init__(self, settings: CompactSettings) -> None:
         self._settings = settings
+        self._promise = Promise(settings)
 
     def due(self, request: Pressure) -> bool:
         """Plan when the window is over the high mark."""
@@ -58,6 +60,10 @@ class CompactPager:
         return min(offers, key=lambda o: (o.tokens, -o.covers), default=None)
 
     async def plan(self, request: PlanRequest) -> Plan:
+        """Keep the newest whole pages up to the low mark, and page out all before them but for what is promised."""
+        return await self._promise.keep(request, self._newest)
+
+    async def _newest(self, request: PlanRequest) -> Plan:
         """Keep the newest whole pages up to the low mark, and page out all before them.
 
         The newest page stays also above the low mark: verbatim where it fits the budget, else in the largest

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from itertools import takewhile
 
-from lamina.paging import keep_newest, position, shorten_to
+from lamina.kit.promise import UNDER_WAY, Promise, merged
+from lamina.paging import keep_newest, plan_tokens, position, shorten_to
 from lamina.protocols import (
     AdmitRequest,
     Digest,
@@ -21,6 +22,7 @@ from lamina.protocols import (
 from lamina_pager_coverage._choose import STUB, Choice, Chooser, Scene, Shown
 from lamina_pager_coverage._evidence import texts_of, worth
 from lamina_pager_coverage._excerpts import excerpts_of
+from lamina_pager_coverage._frame import Frame
 from lamina_pager_coverage._session import Item, Session
 from lamina_pager_coverage._settings import CoverageSettings
 from lamina_pager_coverage._text import identifiers
@@ -44,21 +46,8 @@ def fits(request: PlanRequest, plan: Plan) -> bool:
 
     Where the budget hardly holds the pins and a stub, shares of what they leave mean nothing.
     """
-    tokens, out = 0, False
-    for entry in plan.entries:
-        match entry.rendition:
-            case Shortened(tokens=taken):
-                tokens += taken
-            case PagedOut():
-                tokens += 0 if out else request.stub_tokens
-            case Digest(excerpts=excerpts):
-                tokens += request.digest_tokens(entry.first, entry.last, excerpts)
-            case Verbatim():
-                at = position(request.pages, entry.first)
-                tokens += request.pages[at].tokens if at is not None else 0
-        out = isinstance(entry.rendition, PagedOut)
     newest = plan.entries[-1].rendition
-    return tokens <= request.budget and isinstance(newest, Verbatim | Shortened)
+    return isinstance(newest, Verbatim | Shortened) and plan_tokens(request, plan.entries) <= request.budget
 
 
 def _best(rated: Sequence[tuple[float, float, int]], price: float, most_tokens: float) -> list[int]:
@@ -74,50 +63,12 @@ def _best(rated: Sequence[tuple[float, float, int]], price: float, most_tokens: 
     return sorted(which for _, _, which in paying)
 
 
-@dataclass(slots=True)
-class _Frame:
-    """One plan in the making."""
-
-    request: PlanRequest
-    session: Session
-    room: int
-    """Of the budget, what system and pinned pages leave."""
-    must: frozenset[int]
-    """Positions that stand verbatim whatever is chosen."""
-    fitted: dict[int, Shortened] = field(default_factory=dict)
-    """Position to a form that was asked for now, because the page is too large for the budget."""
-    fitted_sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Tokens of pages whose form is of this plan alone; see :attr:`Session.sizes`."""
-    start: int = 0
-    """The first position of the tail of newest pages."""
-    fill: bool = False
-    """Whether the window is to be filled, rather than to leave room and to cost little."""
-    used: int = 0
-    solid: int = 0
-
-    def form(self, at: int) -> Shortened | None:
-        """The form of the page in this plan; ``None`` for verbatim."""
-        if at in self.must:
-            return None
-        return self.fitted.get(at) or self.session.forms.get(self.request.pages[at].id)
-
-    def page_tokens(self, at: int) -> tuple[int, int]:
-        """Of the page in its form: all its tokens, and those of its texts."""
-        sizes = self.fitted_sizes if at in self.must or at in self.fitted else self.session.sizes
-        found = sizes.get(at)
-        if found is None:
-            page, form = self.request.pages[at], self.form(at)
-            whole = page.tokens if form is None else form.tokens
-            frames = 4 * sum(1 + len(message.calls) for message in page.messages)
-            found = sizes[at] = (whole, max(0, whole - frames))
-        return found
-
-
 class CoveragePager:
     """Plans by coverage; see the package's README for the method and what was measured."""
 
     def __init__(self, settings: CoverageSettings) -> None:
         self._settings = settings
+        self._promise = Promise(settings)
         self._sessions: dict[str, Session] = {}
 
     def _session(self, id: str) -> Session:
@@ -180,23 +131,25 @@ class CoveragePager:
         if fits(request, plan):
             return plan
         session.items = []
-        return await keep_newest(request)
+        return await self._promise.keep(request, keep_newest)
 
-    async def _frame(self, request: PlanRequest, session: Session, first_time: bool) -> _Frame:
-        pages = request.pages
+    async def _frame(self, request: PlanRequest, session: Session, first_time: bool) -> Frame:
+        pages, brief = request.pages, self._promise.brief(request)
         must = frozenset(at for at in (position(pages, page) for page in request.pinned) if at is not None)
+        if brief.standing is not None and not session.is_talk:
+            must |= {brief.standing}
         room = request.budget - sum(pages[at].tokens for at in must) - request.stub_tokens
-        frame = _Frame(request, session, room, must)
+        frame = Frame(request, session, brief, room, must)
         frame.fill = first_time
         last = len(pages) - 1
-        limit = room - request.stub_tokens
+        limit = room - request.stub_tokens - frame.promised(0, last)
         if last not in must and frame.page_tokens(last)[0] > limit:
             form = await shorten_to(request, pages[last], limit)
             if form is not None:
                 frame.fitted[last] = form
         return frame
 
-    def _cut_tail(self, frame: _Frame) -> None:
+    def _cut_tail(self, frame: Frame) -> None:
         """Set where the tail of newest pages starts; the newest page is always in it, if it fits at all."""
         settings, g = self._settings, len(frame.request.pages) - 1
         used, solid = (0, 0) if g in frame.must else frame.page_tokens(g)
@@ -207,18 +160,25 @@ class CoveragePager:
             share = settings.second_share if g == len(frame.request.pages) - 1 else settings.tail_share
             tokens, text = (0, 0) if g - 1 in frame.must else frame.page_tokens(g - 1)
             if used + tokens > share * frame.room:
-                break
+                # Quotes are short lines: beside many of them more must stand whole.
+                promised = frame.promised(0, g)
+                free = (1 - settings.growth_share) * frame.room - promised
+                if promised <= settings.loose_ratio * solid or used + tokens > free:
+                    break
             g, used, solid = g - 1, used + tokens, solid + text
         frame.start, frame.used, frame.solid = g, used, solid
 
-    async def _front(self, frame: _Frame) -> list[Item]:
+    async def _front(self, frame: Frame) -> list[Item]:
         """What stands before the tail: some first items of the last compaction, if keeping them pays, and new ones."""
         settings, room = self._settings, frame.room - frame.used
         wanted = min(settings.front_share * frame.room, room - settings.growth_share * frame.room)
         limit = room if frame.fill else max(int(wanted), min(room, 4 * STUB))
         value, candidates = self._value(frame)
         cached, new = settings.costs()
-        price = 0.0 if frame.fill else settings.price / frame.request.budget * new / REFERENCE
+        # A token is read at every turn, and it brings the next compaction nearer: by its share of the room, which a long
+        # system message leaves small.
+        share = (1 / frame.request.budget + 1 / max(1, frame.room)) / 2
+        price = 0.0 if frame.fill else settings.price * share * new / REFERENCE
         spared = max(0.0, 1 - cached / new) if new else 0.0
         lines, whole = self._worthwhile(frame, value, candidates, price, WIDE * limit)
         await self._apply_scores(frame, value, lines, whole)
@@ -236,13 +196,13 @@ class CoveragePager:
             net = shown.gain + gain - price * (tokens + shown.tokens * (1 - spared))
             if net > best_net:
                 best_net, best = net, [*kept, *items]
-        return best if best is not None else self._render(frame, 0, Choice())
+        return best if best is not None else self._render(frame, [], Choice())
 
-    def _options(self, frame: _Frame, limit: int, lines: int) -> Iterable[list[Item]]:
+    def _options(self, frame: Frame, limit: int, lines: int) -> Iterable[list[Item]]:
         """Beginnings of what stands now that could stay as they are: keeping them keeps the cached prefix."""
         if frame.fill:
             return [[]]  # nothing was sent before, so nothing is cached
-        standing = [item for item in frame.session.items if item.end <= frame.start]
+        standing = list(takewhile(frame.stays, frame.session.items))
         sizes, tokens = [0], sum(item.tokens for item in standing)
         for at in range(standing[-1].end if standing else 0, frame.start):
             if tokens > limit:
@@ -260,7 +220,7 @@ class CoveragePager:
             sizes = sorted({sizes[round(q * (len(sizes) - 1) / (most - 1))] for q in range(most)})
         return [standing[:n] for n in sizes]
 
-    def _value(self, frame: _Frame) -> tuple[dict[str, float], dict[int, list[str]]]:
+    def _value(self, frame: Frame) -> tuple[dict[str, float], dict[int, list[str]]]:
         """Worth per name that the tail does not show, and for each element the names that it may stand for."""
         evidence, request = frame.session.evidence, frame.request
         resident = self._resident(frame)
@@ -277,7 +237,7 @@ class CoveragePager:
             value[name] = 1.0 if name in asked else likely
             for x in evidence.known[name].places:
                 page = evidence.elements[x].page
-                if page < frame.start and page not in frame.must:
+                if page < frame.start and page not in frame.must and not frame.quoted(evidence.elements[x]):
                     candidates.setdefault(x, []).append(name)
                     if request.faults and (times := request.faults.get(request.pages[page].id, 0)):
                         value[name] = min(1.0, value[name] * (1 + times))
@@ -285,7 +245,7 @@ class CoveragePager:
 
     async def _apply_scores(
         self,
-        frame: _Frame,
+        frame: Frame,
         value: dict[str, float],
         lines: Mapping[int, Sequence[str]],
         whole: Mapping[int, Sequence[str]],
@@ -304,7 +264,7 @@ class CoveragePager:
         for name, score in best.items():
             value[name] *= 1 + share * (2 * min(1.0, score) - 1)
 
-    def _resident(self, frame: _Frame) -> set[str]:
+    def _resident(self, frame: Frame) -> set[str]:
         """Names that stand in the tail or in pages that must stand."""
         evidence = frame.session.evidence
         shown: set[str] = set()
@@ -319,10 +279,14 @@ class CoveragePager:
             else:
                 for text in texts_of(page, form):
                     shown.update(identifiers(text))
+        for quote in frame.brief.quotes.values():
+            shown.update(identifiers(quote.excerpt.text))
+        for note in frame.brief.notes:
+            shown.update(identifiers(note.text))
         return shown
 
     def _shown(
-        self, frame: _Frame, kept: list[Item], value: Mapping[str, float], candidates: Mapping[int, Sequence[str]]
+        self, frame: Frame, kept: list[Item], value: Mapping[str, float], candidates: Mapping[int, Sequence[str]]
     ) -> Shown:
         elements = frame.session.evidence.elements
         out = Shown()
@@ -343,7 +307,7 @@ class CoveragePager:
 
     def _worthwhile(
         self,
-        frame: _Frame,
+        frame: Frame,
         value: Mapping[str, float],
         candidates: Mapping[int, Sequence[str]],
         price: float,
@@ -360,6 +324,8 @@ class CoveragePager:
         for x, names in candidates.items():
             e = elements[x]
             rated.append((e.tokens, most * sum(map(value.__getitem__, names)), x))
+            if e.page in frame.brief.quotes:
+                continue  # a request of the past stands as a quote, so that it does not read as open
             if e.page in by_page:
                 by_page[e.page].update(dict.fromkeys(names))
             else:
@@ -377,7 +343,7 @@ class CoveragePager:
 
     def _scene(
         self,
-        frame: _Frame,
+        frame: Frame,
         kept: list[Item],
         lines: Mapping[int, Sequence[str]],
         beside: Mapping[int, Sequence[int]],
@@ -404,15 +370,17 @@ class CoveragePager:
         )
 
     def _fill(
-        self, frame: _Frame, kept: list[Item], shown: Shown, scene: Scene, limit: int, price: float
+        self, frame: Frame, kept: list[Item], shown: Shown, scene: Scene, limit: int, price: float
     ) -> tuple[list[Item], float, int] | None:
         """Items for what the kept ones leave of the limit, with their gain and tokens; ``None`` if nothing fits."""
         settings = self._settings
         begin = kept[-1].end if kept else 0
+        promised = frame.promised(begin, frame.start)
+        shown.loose += promised
         chooser = Chooser(scene, shown, frame.solid, settings.surroundings, settings.loose_ratio)
-        choice = chooser.run(limit - shown.tokens, price)
+        choice = chooser.run(limit - shown.tokens - promised, price)
         while True:
-            items = self._render(frame, begin, choice)
+            items = self._render(frame, kept, choice)
             tokens = sum(item.tokens for item in items)
             over: float = tokens + shown.tokens - limit
             if over <= 0:
@@ -426,9 +394,9 @@ class CoveragePager:
                 else:
                     over -= sum(map(chooser.tokens, step))
 
-    def _render(self, frame: _Frame, begin: int, choice: Choice) -> list[Item]:
-        """The items for the positions from ``begin`` to the tail, with exact tokens."""
-        evidence = frame.session.evidence
+    def _render(self, frame: Frame, kept: Sequence[Item], choice: Choice) -> list[Item]:
+        """The items for the positions from the kept ones to the tail, with exact tokens."""
+        evidence, begin = frame.session.evidence, kept[-1].end if kept else 0
         whole = choice.pages | {at for at in frame.must if begin <= at < frame.start}
         order = sorted(x for x in choice.elements if evidence.elements[x].page not in whole)
         out: list[Item] = []
@@ -443,37 +411,41 @@ class CoveragePager:
             if page < frame.start:
                 out.append(self._item(frame, page))
             begin = page + 1
+        frame.note(out, whole, kept)
         return out
 
-    def _item(self, frame: _Frame, at: int) -> Item:
+    def _item(self, frame: Frame, at: int) -> Item:
         # What must stand was taken from the room already.
         tokens, solid = (0, 0) if at in frame.must else frame.page_tokens(at)
-        return Item(at, at + 1, list(range(*frame.session.evidence.spans[at])), at, tokens, solid)
+        elements = list(range(*frame.session.evidence.spans[at]))
+        return Item(at, at + 1, elements, at, tokens, solid, forced=at in frame.must)
 
-    def _digest(self, frame: _Frame, first: int, end: int, run: list[int]) -> Item:
+    def _digest(self, frame: Frame, first: int, end: int, run: list[int]) -> Item:
         pages = frame.request.pages
-        excerpts = tuple(excerpts_of(frame.session.evidence, run))
+        excerpts = merged(frame.brief.between(first, end), list(excerpts_of(frame.session.evidence, run)))
         if not excerpts:
             return Item(first, end, [], None, frame.request.stub_tokens, 0)
         tokens = frame.request.digest_tokens(pages[first].id, pages[end - 1].id, excerpts)
         return Item(first, end, run, None, tokens, 0, excerpts)
 
-    def _entries(self, frame: _Frame) -> Iterable[Entry]:
+    def _entries(self, frame: Frame) -> Iterable[Entry]:
         pages = frame.request.pages
         for item in frame.session.items:
             first, last = pages[item.first].id, pages[item.end - 1].id
             if item.page is not None:
                 yield self._whole(frame, item.page, "covers what is used again")
-            elif item.excerpts:
-                yield Entry(first, last, Digest(item.excerpts), "excerpts that cover what is used again")
+            elif item.excerpts or item.notes:
+                digest = Digest(item.excerpts, notes=item.notes)
+                yield Entry(first, last, digest, "excerpts that cover what is used again")
             else:
                 yield Entry(first, last, PagedOut(), "covers nothing worth its tokens")
         for at in range(frame.start, len(pages)):
             yield self._whole(frame, at, "newest")
 
-    def _whole(self, frame: _Frame, at: int, rule: str) -> Entry:
+    def _whole(self, frame: Frame, at: int, rule: str) -> Entry:
         page = frame.request.pages[at]
         if at in frame.must:
-            return Entry(page.id, page.id, Verbatim(), "system" if page.role == "system" else "pinned")
+            why = UNDER_WAY if at == frame.brief.standing else "system" if page.role == "system" else "pinned"
+            return Entry(page.id, page.id, Verbatim(), why)
         form = frame.form(at)
         return Entry(page.id, page.id, Verbatim() if form is None else form, rule)

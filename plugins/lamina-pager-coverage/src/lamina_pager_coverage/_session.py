@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lamina.model import Page
-from lamina.protocols import Excerpt, Shortened
+from lamina.protocols import Excerpt, Note, Shortened
 from lamina_pager_coverage._evidence import Evidence
 from lamina_pager_coverage._settings import CoverageSettings
 from lamina_pager_coverage._talk_plan import Talk, newest
@@ -42,6 +42,9 @@ class Item:
     tokens: int
     solid: int
     excerpts: tuple[Excerpt, ...] = ()
+    notes: tuple[Note, ...] = ()
+    forced: bool = False
+    """Whether it stood whatever it was worth, so that its tokens were taken from the room."""
 
 
 class Session:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from attrs import field, frozen, validators
 
+from lamina.kit.promise import PromiseSettings
+
 CACHES = {"anthropic": (0.1, 1.25), "openai": (0.1, 1.0), "none": (1.0, 1.0)}
 """What a token of the input costs that was read from the cache, and one that was not, relative to a plain one.
 
@@ -20,20 +22,20 @@ def _share(default: float, *tune: float) -> float:
 
 
 @frozen
-class CoverageSettings:
+class CoverageSettings(PromiseSettings):
     """Shares are of the room: the budget less system and pinned pages."""
 
     tail_share: float = _share(0.1, 0.05, 0.4)
     """The newest pages stay whole up to this share; the newest page always does."""
-    second_share: float = _share(0.4, 0.1, 0.7)
+    second_share: float = _share(0.3, 0.1, 0.7)
     """The page before the newest stays whole too if both are within this share."""
     front_share: float = _share(0.6, 0.3, 0.8)
     """Largest share for what stands of older pages: whole ones, digests and stubs."""
-    loose_ratio: float = field(default=1.25, validator=validators.ge(0), metadata={"tune": (0.7, 2.5)})
+    loose_ratio: float = field(default=1.45, validator=validators.ge(0), metadata={"tune": (0.7, 2.5)})
     """Tokens of excerpts per token of whole pages, at most: excerpts never dominate a window."""
-    growth_share: float = _share(0.15, 0.05, 0.5)
+    growth_share: float = _share(0.18, 0.05, 0.5)
     """Room left free by a compaction, as far as the newest page lets it; sets how rarely compactions come."""
-    price: float = field(default=11.0, validator=validators.ge(0), metadata={"tune": (1.0, 40.0)})
+    price: float = field(default=10.5, validator=validators.ge(0), metadata={"tune": (1.0, 40.0)})
     """What a window full of new tokens is worth at Anthropic's prices, in names used again: what gains less per token
     stays out. At other prices it is in proportion."""
     score_share: float = _share(0.3, 0.0, 0.8)

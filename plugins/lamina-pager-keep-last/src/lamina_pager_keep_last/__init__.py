@@ -9,17 +9,21 @@ from attrs import frozen
 
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
+from lamina.kit.promise import Promise, PromiseSettings
 from lamina.paging import keep_newest
 from lamina.protocols import AdmitRequest, Pager, Plan, PlanRequest, Pressure, Shortened
 
 
 @frozen
-class KeepLastSettings:
-    """Settings of the keep-last pager: it has none."""
+class KeepLastSettings(PromiseSettings):
+    """Settings of the keep-last pager: how much it promises beside the newest pages."""
 
 
 class KeepLastPager:
-    """Keeps the newest whole pages that fit the budget."""
+    """Keeps the newest whole pages that fit the budget, beside what is promised."""
+
+    def __init__(self, settings: KeepLastSettings) -> None:
+        self._promise = Promise(settings)
 
     def due(self, request: Pressure) -> bool:
         """Plan only when the window is over its budget."""
@@ -35,13 +39,13 @@ class KeepLastPager:
 
     async def plan(self, request: PlanRequest) -> Plan:
         """Keep the newest pages that fit, and page out all before them; see :func:`lamina.paging.keep_newest`."""
-        return await keep_newest(request)
+        return await self._promise.keep(request, keep_newest)
 
 
 @asynccontextmanager
 async def open_keep_last(settings: KeepLastSettings, host: Host) -> AsyncIterator[Pager]:
     """Open the pager."""
-    yield KeepLastPager()
+    yield KeepLastPager(settings)
 
 
 @hookimpl

@@ -9,6 +9,7 @@ from attrs import Attribute, field, frozen, validators
 
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
+from lamina.kit.promise import PromiseSettings
 from lamina.protocols import Pager
 
 
@@ -21,7 +22,7 @@ def _part(default: float) -> float:
 
 
 @frozen
-class KnapsackSettings:
+class KnapsackSettings(PromiseSettings):
     """Settings of the knapsack pager."""
 
     high: float = _share(1.0)

@@ -10,6 +10,7 @@ from itertools import islice
 
 from attrs import evolve, frozen
 
+from lamina.kit.promise import Promise
 from lamina.paging import keep_newest, position, shorten_to
 from lamina.protocols import AdmitRequest, Plan, PlanRequest, Pressure, Shortened
 from lamina_pager_knapsack import KnapsackSettings
@@ -53,6 +54,7 @@ class KnapsackPager:
 
     def __init__(self, settings: KnapsackSettings) -> None:
         self._settings = settings
+        self._promise = Promise(settings)
 
     # ------------------------------------------------------------- between compactions
 
@@ -84,6 +86,10 @@ class KnapsackPager:
     # ------------------------------------------------------------- a compaction
 
     async def plan(self, request: PlanRequest) -> Plan:
+        """Newest pages whole, what is promised, and of older ones what is worth the most, up to the low mark."""
+        return await self._promise.keep(request, self._most)
+
+    async def _most(self, request: PlanRequest) -> Plan:
         """Newest pages whole; of older ones what is worth the most for its tokens, up to the low mark.
 
         Reads the pages that stand, ``candidates`` older ones, and a few for each pin and entry.
