@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from attrs import define, evolve, field, frozen, validators
 
-from lamina.kit.statements import constraints, corrects, shortened
+from lamina.kit.statements import constraints, corrects, gist, shortened
 from lamina.kit.working import State
 from lamina.model import Page, Text
 from lamina.paging import keep_newest, plan_tokens, position
@@ -32,7 +32,7 @@ LONG = 400
 whole share."""
 LABEL = 8
 """Tokens of a quote's own line, about."""
-ANSWER = 60
+ANSWER = 40
 """Tokens of an answer that is quoted."""
 SETTLED = 3
 """Newest pages that may still change: what they say is taken in anew each time."""
@@ -63,7 +63,7 @@ class PromiseSettings:
     """Open items of the agent's own plan."""
     state_share: float = _share(0.04, 0.15)
     """Files, commands, errors and dead ends with their latest state."""
-    answers_share: float = _share(0.03, 0.15)
+    answers_share: float = _share(0.01, 0.15)
     """What was answered to a request, and what a correction corrects."""
 
     @property
@@ -83,6 +83,11 @@ class Quote:
     """With its own line, about."""
     whole: bool = True
     """Whether it is all that a person wrote there."""
+
+    @property
+    def is_owed(self) -> bool:
+        """Whether it must stand; an answer stands where there is room for it when a digest is made."""
+        return self.excerpt.why not in ("answer", "corrected")
 
 
 @frozen(eq=False)
@@ -418,11 +423,11 @@ class Promise:
         out: dict[int, Quote] = {}
         for at, why in [*((at, "corrected") for at in corrected), *((at, "answer") for at in answered.values())]:
             text = "\n".join(p.text for p in pages[at].messages[0].parts if isinstance(p, Text)).strip()
-            if at in out or not text or share < ANSWER // 2:
+            if at in out or not text or share < LABEL:
                 continue
-            text = shortened(text, ANSWER, request.count) if len(text) > 2 * ANSWER else text
+            text = gist(text, min(ANSWER, share - LABEL), request.count)
             tokens = request.count((text,))[0] + LABEL
-            if tokens <= share:
+            if text and tokens <= share:
                 share -= tokens
                 out[at] = Quote(at, Excerpt(pages[at].id, text, "assistant", True, why), tokens, whole=False)
         return out

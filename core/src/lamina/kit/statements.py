@@ -34,13 +34,21 @@ _CORRECTION = re.compile(
     r"|\b(?:instead|stattdessen|au lieu de|à la place|вместо)\b|代わりに|改用|而不是|ではなく",
     re.IGNORECASE,
 )
+_DECISION = re.compile(
+    r"\b(?:because|so that|decid\w+|chose|choose|instead of|therefore|the (?:cause|reason|problem|bug) (?:is|was)"
+    r"|weil|damit|entschied\w*|gewählt|deshalb|parce que|afin|choisi\w*|décid\w+|donc|porque|elegí\w*|decid\w+"
+    r"|потому|поэтому|чтобы|решил\w*|выбра\w+)\b|因为|所以|决定|选择|原因|ので|ため|決め|選",
+    re.IGNORECASE,
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])")
 _CODE = re.compile(
     r"^\s{4,}\S|^\t|[{};\\]\s*$|^\s*(?:at |File \"|Traceback|>|\$ |\+\+\+|---|@@|\d{4}-\d\d-\d\d|\d\d:\d\d|#\d+ |\|)|[=_*~-]{6,}"
     r"|^\s*(?:import|from|def|class|const|let|var|function|return|public|private|SELECT|INSERT)\s|=>|\w\(.*\)\s*[:{;]?\s*$|^\s*[<\[({].*[>\])}],?\s*$"
 )
 """A line that was pasted rather than typed, more likely than not."""
-HEAD = 320
+_TELLS = 20
+"""Characters; a shorter sentence decides nothing."""
+HEAD = 360
 """Tokens of a long passage's beginning that always stand, about."""
 
 
@@ -59,6 +67,34 @@ def constraints(text: str) -> list[str]:
 def corrects(text: str) -> bool:
     """Whether the text takes back or changes what was said or done just before."""
     return _CORRECTION.search(text[:400]) is not None
+
+
+def gist(text: str, most: int, count: Callable[[Sequence[str]], Sequence[int]]) -> str:
+    """The sentences of an answer that decide something or give reasons, as far as they fit ``most`` tokens; verbatim.
+
+    Empty where it does neither.
+    """
+    if _DECISION.search(text) is None:
+        return ""
+    said = sentences(text)
+    telling = [at for at, sentence in enumerate(said) if _DECISION.search(sentence) and len(sentence) > _TELLS]
+    chosen: list[int] = []
+    for at, tokens in zip(telling, count([said[at] for at in telling]), strict=True):
+        if tokens + 1 <= most:
+            most -= tokens + 1
+            chosen.append(at)
+    return " … ".join(" ".join(said[at] for at in run) for run in _runs(chosen))
+
+
+def _runs(numbers: Sequence[int]) -> list[list[int]]:
+    """Stretches of adjacent numbers."""
+    out: list[list[int]] = []
+    for n in numbers:
+        if out and out[-1][-1] == n - 1:
+            out[-1].append(n)
+        else:
+            out.append([n])
+    return out
 
 
 def shortened(

@@ -74,7 +74,8 @@ class Frame:
         # A file's or a command's state of then is still true of then; a request or a plan would read as open.
         if any(note.why in PRESENT and note not in self.brief.notes for note in item.notes):
             return False
-        return all(excerpt in item.excerpts for excerpt in self.brief.between(item.first, item.end))
+        owed = (q.excerpt for at, q in self.brief.quotes.items() if item.first <= at < item.end and q.is_owed)
+        return all(excerpt in item.excerpts for excerpt in owed)
 
     def note(self, items: list[Item], whole: Collection[int], kept: Collection[Item]) -> None:
         """Put the notes behind the last digest, but for those that pages or earlier digests show.
@@ -91,7 +92,7 @@ class Frame:
         start = pages[self.start].id if self.start < len(pages) else pages[-1].id + 1
         standing = {pages[at].id for at in whole}.union(pages[one.page].id for one in kept if one.page is not None)
         told = {note for one in kept for note in one.notes}
-        unshown = self.brief.unshown(start, lambda page: page >= start or page in standing)
+        unshown = self.brief.unshown(pages[item.end - 1].id + 1, lambda page: page >= start or page in standing)
         item.notes = tuple(note for note in unshown if note not in told)
         if item.notes:
             first, last = pages[item.first].id, pages[item.end - 1].id

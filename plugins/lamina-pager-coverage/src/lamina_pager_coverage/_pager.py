@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
-from lamina.kit.promise import UNDER_WAY, Promise, merged
+from lamina.kit.promise import NOTHING, UNDER_WAY, Promise, PromiseSettings, merged
 from lamina.paging import keep_newest, plan_tokens, position, shorten_to
 from lamina.protocols import (
     AdmitRequest,
@@ -69,6 +69,9 @@ class CoveragePager:
     def __init__(self, settings: CoverageSettings) -> None:
         self._settings = settings
         self._promise = Promise(settings)
+        # In talk half of all words are the user's: quoting the newest of them would leave no room to choose.
+        talk = {"said_share": settings.talk_said_share, "rules_share": settings.talk_said_share}
+        self._talk_promise = Promise(PromiseSettings(**{**NOTHING, **talk}))
         self._sessions: dict[str, Session] = {}
 
     def _session(self, id: str) -> Session:
@@ -122,7 +125,9 @@ class CoveragePager:
         session.follow(request.pages, standing, self._settings, request.budget)
         frame = await self._frame(request, session, first_time)
         if session.is_talk:
-            plan = Plan(tuple(session.talk.entries(request, frame.must, frame.form, self._settings, first_time)))
+            plan = Plan(
+                tuple(session.talk.entries(request, frame.must, frame.form, self._settings, first_time, frame.brief))
+            )
         else:
             self._cut_tail(frame)
             session.items = await self._front(frame) if frame.start else []
@@ -134,9 +139,12 @@ class CoveragePager:
         return await self._promise.keep(request, keep_newest)
 
     async def _frame(self, request: PlanRequest, session: Session, first_time: bool) -> Frame:
-        pages, brief = request.pages, self._promise.brief(request)
+        pages = request.pages
+        brief = (self._talk_promise if session.is_talk else self._promise).brief(request)
         must = frozenset(at for at in (position(pages, page) for page in request.pinned) if at is not None)
-        if brief.standing is not None and not session.is_talk:
+        if brief.standing is not None and not (
+            session.is_talk and brief.standing + self._settings.talk_pages >= len(pages)
+        ):
             must |= {brief.standing}
         room = request.budget - sum(pages[at].tokens for at in must) - request.stub_tokens
         frame = Frame(request, session, brief, room, must)
@@ -280,7 +288,8 @@ class CoveragePager:
                 for text in texts_of(page, form):
                     shown.update(identifiers(text))
         for quote in frame.brief.quotes.values():
-            shown.update(identifiers(quote.excerpt.text))
+            if quote.is_owed:
+                shown.update(identifiers(quote.excerpt.text))
         for note in frame.brief.notes:
             shown.update(identifiers(note.text))
         return shown
@@ -320,11 +329,11 @@ class CoveragePager:
         elements = frame.session.evidence.elements
         by_page: dict[int, dict[str, None]] = {}
         most = (1 + self._settings.surroundings) * (1 + self._settings.score_share)
-        rated = []
+        rated, owed = [], {at for at, quote in frame.brief.quotes.items() if quote.is_owed}
         for x, names in candidates.items():
             e = elements[x]
             rated.append((e.tokens, most * sum(map(value.__getitem__, names)), x))
-            if e.page in frame.brief.quotes:
+            if e.page in owed:
                 continue  # a request of the past stands as a quote, so that it does not read as open
             if e.page in by_page:
                 by_page[e.page].update(dict.fromkeys(names))

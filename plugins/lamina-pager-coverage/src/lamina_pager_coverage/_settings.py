@@ -35,7 +35,7 @@ class CoverageSettings(PromiseSettings):
     """Tokens of excerpts per token of whole pages, at most: excerpts never dominate a window."""
     growth_share: float = _share(0.18, 0.05, 0.5)
     """Room left free by a compaction, as far as the newest page lets it; sets how rarely compactions come."""
-    price: float = field(default=10.5, validator=validators.ge(0), metadata={"tune": (1.0, 40.0)})
+    price: float = field(default=10.2, validator=validators.ge(0), metadata={"tune": (1.0, 40.0)})
     """What a window full of new tokens is worth at Anthropic's prices, in names used again: what gains less per token
     stays out. At other prices it is in proportion."""
     score_share: float = _share(0.3, 0.0, 0.8)
@@ -67,6 +67,9 @@ class CoverageSettings(PromiseSettings):
     is more; bounds the first compaction."""
     talk_pages: int = field(default=2, validator=validators.ge(0), metadata={"tune": (1, 6)})
     """In a session of talk, so many newest pages stay whole."""
+    talk_said_share: float = _share(0.02, 0.0, 0.2)
+    """In a session of talk, what the user wrote stands whole up to this share, and constraints in it up to as much again;
+    the rest is covered like what everybody says."""
     talk_reach_tokens: int = field(default=30_000, validator=validators.gt(0))
     """In a session of talk, so many of the newest tokens are covered; what is older is paged out whole."""
     talk_growth_share: float = _share(0.5, 0.1, 0.6)

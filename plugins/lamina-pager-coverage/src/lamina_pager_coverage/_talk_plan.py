@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from lamina.kit.promise import Brief, merged
 from lamina.model import Page, Text
 from lamina.paging import position
 from lamina.protocols import Digest, Entry, Excerpt, PagedOut, PlanRequest, Shortened, Verbatim
@@ -45,6 +46,7 @@ class Talk:
         self.reach = 0
         """The first page of the index that may be quoted."""
         self._told = _Told(0, frozenset())
+        self._brief: Brief
 
     def entries(
         self,
@@ -53,6 +55,7 @@ class Talk:
         form: Callable[[int], Shortened | None],
         settings: CoverageSettings,
         first_time: bool,
+        brief: Brief,
     ) -> Iterator[Entry]:
         """The entries: pages that must stand, digests between them, the newest pages.
 
@@ -62,8 +65,10 @@ class Talk:
             form: Of a position, the form in which it stands where it stands; ``None`` for verbatim.
             settings: Of the pager.
             first_time: Whether this is the first window asked for: then nothing is left free to grow.
+            brief: Its quotes stand in the digests of their pages, from when these are made.
         """
         pages = request.pages
+        self._brief = brief
         self._follow(pages, settings.talk_reach_tokens, request.count)
         room = request.budget - sum(pages[at].tokens for at in must) - request.stub_tokens
         start, left = _tail(request, must, form, settings.talk_pages, room)
@@ -139,7 +144,7 @@ class Talk:
         excerpts = self._excerpts(request, runs, room)
         for begin, end in runs:
             first, last = request.pages[begin].id, request.pages[end - 1].id
-            inside = tuple(e for e in excerpts if first <= e.page <= last)
+            inside = merged(self._brief.between(begin, end), [e for e in excerpts if first <= e.page <= last])
             rule = TOLD if inside else "covers nothing worth its tokens"
             out.append(Entry(first, last, Digest(inside) if inside else PagedOut(), rule))
         return out
@@ -151,7 +156,8 @@ class Talk:
         def tokens(excerpts: list[Excerpt]) -> int:
             total = 0
             for first, end in runs:
-                inside = [e for e in excerpts if pages[first].id <= e.page <= pages[end - 1].id]
+                told = [e for e in excerpts if pages[first].id <= e.page <= pages[end - 1].id]
+                inside = merged(self._brief.between(first, end), told)
                 args = (pages[first].id, pages[end - 1].id, inside)
                 total += request.digest_tokens(*args) if inside else request.stub_tokens
             return total
@@ -163,7 +169,8 @@ class Talk:
             return []
         chosen = choose(index, left, begin, end, request.count, self._told.chosen)
         while True:
-            excerpts = [Excerpt(page, text, mark) for page, mark, text in lines(index, chosen)]
+            quoted = {request.pages[at].id for at in self._brief.quotes}
+            excerpts = [Excerpt(page, text, mark) for page, mark, text in lines(index, chosen) if page not in quoted]
             over: float = tokens(excerpts) - room
             if over <= 0 or not chosen:
                 self._told.chosen += chosen
