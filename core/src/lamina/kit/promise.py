@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from attrs import define, evolve, field, frozen, validators
 
-from lamina.kit.statements import constraints, corrects, gist, shortened
+from lamina.kit.statements import HEAD, constraints, corrects, gist, shortened
 from lamina.kit.working import State
 from lamina.model import Page, Text
 from lamina.paging import keep_newest, plan_tokens, position
@@ -130,6 +130,8 @@ class Brief:
     note_tokens: tuple[int, ...]
     standing: int | None
     """Where the open request is, if it is to stand as the message that it is."""
+    answered: Mapping[int, int]
+    """Position of a request to that of the page that ended its turn."""
 
     @property
     def tokens(self) -> int:
@@ -196,9 +198,34 @@ class Brief:
         ]
         return tuple(note for note, is_told in zip(self.notes, told, strict=True) if not is_told)
 
+    def reads_open(self, at: int, stands: Callable[[int], bool]) -> bool:
+        """Whether a request that was answered would read as if it were open: it stands, what came of it does not.
+
+        Args:
+            at: Position of a page that stands as the message that it is.
+            stands: Asked for positions.
+        """
+        answer = self.answered.get(at)
+        return answer is not None and at in self.quotes and not (stands(at + 1) and stands(answer))
+
+    def past(self, places: Iterable[int], stands: Callable[[int], bool]) -> tuple[Note, ...]:
+        """A note on each answered request that stands as the message that it is without what came of it.
+
+        Args:
+            places: Positions of pages that stand so, in log order.
+            stands: Asked for positions.
+        """
+        pages = self.request.pages
+        over = [at for at in places if self.reads_open(at, stands)]
+        return tuple(Note(f"{pages[at].id} was answered in {pages[self.answered[at]].id}", "answered") for at in over)
+
     def woven(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        """The entries, with the quotes of what they page out, and the notes in the last run that is paged out."""
+        """The entries, with the quotes of what they page out, and the notes in the last run that is paged out.
+
+        A request that would read as open although it was answered is paged out, and quoted.
+        """
         pages, out = self.request.pages, list[Entry]()
+        entries = list(self._as_past(entries))
         standing = {id for entry in entries if not _is_out(entry) for id in (entry.first, entry.last)}
         spans = [(e.first, e.last) for e in entries if not _is_out(e)]
 
@@ -224,6 +251,29 @@ class Brief:
             excerpts = held.excerpts if isinstance(held, Digest) else ()
             out[last] = evolve(out[last], rendition=Digest(excerpts, notes=notes))
         return tuple(out)
+
+    def _as_past(self, entries: Sequence[Entry]) -> Iterator[Entry]:
+        pages = self.request.pages
+        spans = [_positions(pages, entry) for entry in entries if not _is_out(entry)]
+
+        def stands(at: int) -> bool:
+            return any(begin <= at < end for begin, end in spans)
+
+        for entry in entries:
+            begin, end = _positions(pages, entry)
+            gone = [at for at in sorted(self.answered) if begin <= at < end and self.reads_open(at, stands)]
+            if _is_out(entry) or not gone or not isinstance(entry.rendition, Verbatim):
+                yield entry
+                continue
+            for at in gone:
+                if pages[at].pinned:
+                    continue
+                if begin < at:
+                    yield evolve(entry, first=pages[begin].id, last=pages[at - 1].id)
+                yield Entry(pages[at].id, pages[at].id, PagedOut(), "answered: stands as a quote")
+                begin = at + 1
+            if begin < end:
+                yield evolve(entry, first=pages[begin].id)
 
     def _run(self, entry: Entry, begin: int, end: int) -> Iterator[Entry]:
         if begin >= end:
@@ -301,8 +351,11 @@ class Promise:
         state = self._state(request, followed)
         notes.plan(state, int(settings.plan_share * budget))
         notes.state(state, int(settings.state_share * budget))
-        brief = Brief(request, quotes | answers, tuple(notes.lines), tuple(notes.pages), tuple(notes.tokens), standing)
-        return brief.within(_room(request))
+        brief = Brief(
+            request, quotes | answers, tuple(notes.lines), tuple(notes.pages), tuple(notes.tokens), standing, answered
+        )
+        newest = next(iter(quotes.values()), None)
+        return brief.within(_room(request, min(newest.tokens, HEAD + LABEL) if newest else 0))
 
     # ------------------------------------------------------------- what people said
 
@@ -573,14 +626,14 @@ def _cut(quote: Quote, left: int, request: PlanRequest) -> Quote:
     return evolve(quote, excerpt=evolve(quote.excerpt, text=text, why="said, shortened"), tokens=tokens, whole=False)
 
 
-def _room(request: PlanRequest) -> int:
-    """Tokens that system, pinned and newest pages leave; of a newest page that leaves hardly anything, a part is taken."""
+def _room(request: PlanRequest, least: int) -> int:
+    """Tokens that system, pinned and newest pages leave; at least so many, which a newest page that is too large gives."""
     pages, must = request.pages, set(request.pinned)
     pinned = sum(_found(pages, id)[1].tokens for id in must)
     left = request.budget - pinned - 3 * request.stub_tokens
     form = next((e.rendition for e in reversed(request.entries) if e.first == pages[-1].id), None)
     newest = form.tokens if isinstance(form, Shortened) else 0 if pages[-1].id in must else pages[-1].tokens
-    return max(left - newest, min(left // 2, 400) if newest > left else left // 10, 0)
+    return max(left - newest, min(least, left // 2), left // 10, 0)
 
 
 def _found(pages: Sequence[Page], id: int) -> tuple[int, Page]:

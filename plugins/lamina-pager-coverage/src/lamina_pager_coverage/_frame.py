@@ -90,10 +90,12 @@ class Frame:
         if item is None:
             return
         start = pages[self.start].id if self.start < len(pages) else pages[-1].id + 1
-        standing = {pages[at].id for at in whole}.union(pages[one.page].id for one in kept if one.page is not None)
+        places = {*whole, *(one.page for one in kept if one.page is not None)}
+        standing = {pages[at].id for at in places}
         told = {note for one in kept for note in one.notes}
         unshown = self.brief.unshown(pages[item.end - 1].id + 1, lambda page: page >= start or page in standing)
-        item.notes = tuple(note for note in unshown if note not in told)
+        past = self.brief.past(sorted(places), lambda at: at >= self.start or at in places)
+        item.notes = tuple(note for note in (*past, *unshown) if note not in told)
         if item.notes:
             first, last = pages[item.first].id, pages[item.end - 1].id
             item.tokens = self.request.digest_tokens(first, last, item.excerpts, item.notes)
