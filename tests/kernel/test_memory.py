@@ -9,6 +9,7 @@ import pytest
 import lamina
 from lamina.errors import ConfigError
 from lamina.hookspecs import hookimpl
+from lamina.protocols import CounterInfo
 
 
 def run(work):
@@ -167,6 +168,29 @@ def test_the_query_brings_what_is_not_resident_into_a_bounded_tail(kernel):
             assert len(s.pages) == 9
             newest = await s.window(200, query="straw7")
             assert all("straw7" not in m.text for m in newest.tail)
+
+    run(work)
+
+
+class CharacterCounter:
+    """A token is four characters, spaces too."""
+
+    info = CounterInfo(exact=True, bound=1.0, fingerprint="characters")
+
+    def count(self, request):
+        return [(len(text) + 3) // 4 for text in request.texts]
+
+
+def test_a_memory_of_many_lines_is_cut_to_the_room_and_not_left_out(kernel):
+    async def work():
+        async with kernel({"window": {"recall_share": 0.5}}, counter=CharacterCounter()) as ctx:
+            await ctx.remember("needle\n" + "hay\n" * 500)
+            s = await ctx.session("s")
+            await s.add(lamina.user("which bay?"))
+            window = await s.window(1000, query="needle")
+            assert window.tokens <= 1000
+            (tail,) = window.tail
+            assert tail.text.count("\n hay") > 50
 
     run(work)
 

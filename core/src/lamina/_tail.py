@@ -9,7 +9,7 @@ from attrs import frozen
 from lamina._counting import CheckedCounter
 from lamina.model import Hit, Message
 from lamina.protocols import Entry, Verbatim
-from lamina.rendering import notice, recalled_text
+from lamina.rendering import notice, quoted, recalled_text
 from lamina.window import Slot
 
 _LEAST = 40
@@ -63,7 +63,7 @@ def _cut(text: str, room: int, count: CheckedCounter) -> str:
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        if count((text[:middle],))[0] <= room:
+        if count((quoted(text[:middle]),))[0] <= room:
             low = middle
         else:
             high = middle - 1
