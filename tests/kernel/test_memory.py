@@ -33,6 +33,18 @@ def test_what_was_said_is_recalled_with_its_page_and_tier(kernel):
     run(work)
 
 
+@pytest.mark.parametrize("other", ["a#b", "a#1", "a#", "a b", "a%23b"])
+def test_the_pages_of_one_session_are_recalled_however_another_is_called(kernel, other):
+    async def work():
+        async with kernel() as ctx:
+            await (await ctx.session("a")).add(lamina.user("a plain needle"))
+            await (await ctx.session(other)).add(*(lamina.user(f"needle in the other {n}") for n in range(9)))
+            assert [h.session for h in await ctx.recall("needle in the other", session="a", limit=2)] == ["a"]
+            assert {h.session for h in await ctx.recall("needle", session=other)} == {other}
+
+    run(work)
+
+
 def test_a_result_that_comes_after_a_recall_is_found_too(kernel):
     async def work():
         async with kernel() as ctx:

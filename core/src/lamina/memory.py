@@ -22,7 +22,7 @@ from lamina._records import Said, decode
 from lamina.errors import ConflictError
 from lamina.model import Hit, Memory, MemoryKind, Page
 from lamina.plugins import Catalogue
-from lamina.protocols import Commit, Get, Index, IndexUpdate, Scan, SearchRequest, Storage, Tier, TierReview
+from lamina.protocols import Commit, Get, Index, IndexHit, IndexUpdate, Scan, SearchRequest, Storage, Tier, TierReview
 
 _BATCH = 500
 _ROUNDS = 3
@@ -202,9 +202,8 @@ class Memories:
         await self.catch_up()
         scores: dict[str, float] = {}
         indexes: dict[int, Index] = {id(tier.index): tier.index for _, tier in self.tiers}
-        prefix = f"{session}#" if session is not None else ""
         for index in indexes.values():
-            for hit in await index.search(SearchRequest(query=query, limit=limit, prefix=prefix)):
+            for hit in await _hits(index, query, limit, session):
                 scores[hit.id] = max(hit.score, scores.get(hit.id, hit.score))
         best = sorted(scores, key=lambda id: (-scores[id], id))[:limit]
         found = await self._find(best)
@@ -311,6 +310,20 @@ class Memories:
     async def counts(self) -> dict[str, int]:
         """How many memories each tier holds."""
         return {name: len([k async for k in _records(tier.storage, f"mem/{name}/r/")]) for name, tier in self.tiers}
+
+
+async def _hits(index: Index, query: str, limit: int, session: str | None) -> list[IndexHit]:
+    """An index's best hits, of one session's pages where one is named."""
+    if session is None:
+        return list(await index.search(SearchRequest(query=query, limit=limit)))
+    asked = limit
+    while True:
+        found = await index.search(SearchRequest(query=query, limit=asked, prefix=f"{session}#"))
+        # Names may hold the mark: what is said in "a#b" begins as what is said in "a".
+        own = [hit for hit in found if hit.id.rpartition("#")[0] == session]
+        if len(own) >= limit or len(found) < asked:
+            return own[:limit]
+        asked *= 2
 
 
 def _key(tier: str, id: str) -> str:
