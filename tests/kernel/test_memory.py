@@ -207,6 +207,55 @@ def test_a_memory_of_many_lines_is_cut_to_the_room_and_not_left_out(kernel):
     run(work)
 
 
+async def uses(ctx, query):
+    """How often each memory that the query finds was used, by id; looking does not count."""
+    return {hit.memory.id: hit.memory.uses for hit in await ctx.recall(query, limit=100, use=False)}
+
+
+def test_a_page_that_grows_keeps_what_is_known_of_its_use(kernel):
+    async def work():
+        async with kernel() as ctx:
+            s = await ctx.session("s")
+            calls = [lamina.ToolCall(f"c{n}", "read", "{}") for n in range(3)]
+            await s.add(lamina.user("go"), lamina.assistant("a needle", *calls))
+            for n in range(3):
+                assert len(await ctx.recall("needle")) == 1
+                await s.add(lamina.tool_result(f"c{n}", f"result{n}"))
+                assert await uses(ctx, "needle") == {"s#2": n + 1}
+                assert await uses(ctx, f"result{n}") == {"s#2": n + 1}
+
+    run(work)
+
+
+def test_a_window_uses_what_stands_in_its_tail_and_nothing_else(kernel):
+    async def work():
+        async with kernel({"window": {"recall_share": 0.5, "recall_limit": 2}}) as ctx:
+            s = await ctx.session("s")
+            for n in range(8):
+                await s.add(lamina.user(f"needle{n} needle " + "hay " * 25))
+            window = await s.window(150, query="needle")
+            shown = {f"s#{row.first}" for row in window.ledger.rows if row.rendition == "recalled"}
+            assert 0 < len(shown) <= 2
+            assert {id for id, n in (await uses(ctx, "needle")).items() if n} == shown
+            await s.window(10_000, query="needle")  # all of it resident, so nothing is recalled
+            assert sum((await uses(ctx, "needle")).values()) == len(shown)
+
+    run(work)
+
+
+def test_looking_is_not_using_until_it_is_said_to_be(kernel):
+    async def work():
+        async with kernel() as ctx:
+            await ctx.remember("a needle")
+            await ctx.remember("a second needle")
+            hits = await ctx.recall("needle", use=False)
+            assert set((await uses(ctx, "needle")).values()) == {0}
+            await ctx.mark_used(hits[:1])
+            assert await uses(ctx, "needle") == {hits[0].memory.id: 1, hits[1].memory.id: 0}
+
+    run(work)
+
+
 def test_without_tiers_the_log_alone_works(kernel):
     async def work():
         async with kernel({"memory": {"tiers": []}}) as ctx:

@@ -71,7 +71,7 @@ class Context:
         self._memories = Memories(tiers, storage, self._book, time.time, config.catalogue)
         self._shared = Shared(
             storage, parts, self.formats, window.format or next(iter(sorted(self.formats)), ""), config.catalogue, window.budget, window.recall_share, window.recall_limit,
-            recall=self._recall_for_window, owing=bool(tiers), fork=self._empty_session,
+            recall=self._recall_for_window, mark_used=self._memories.mark_used, owing=bool(tiers), fork=self._empty_session,
         )  # fmt: skip
         executor = await opened.open("executor", config.calls.executor) if config.calls.executor else None
         self.tools = Registry(config.calls, config.catalogue, executor)
@@ -214,18 +214,24 @@ class Context:
 
     # ------------------------------------------------------------- memory
 
-    async def recall(self, query: str, *, limit: int = 10, session: str | None = None) -> list[Hit]:
+    async def recall(self, query: str, *, limit: int = 10, session: str | None = None, use: bool = True) -> list[Hit]:
         """The memories that fit the query best, from all tiers, each with its text, scores and tier.
 
         Args:
             query: Any text.
             limit: At most so many.
             session: Only pages of this session.
+            use: Whether all of them count as used. Say false where not all will be shown, and then
+                :meth:`mark_used` for those that are: tiers keep what is used.
         """
-        return await self._memories.recall(query, limit=limit, session=session)
+        return await self._memories.recall(query, limit=limit, session=session, use=use)
 
-    async def _recall_for_window(self, query: str, limit: int, session: str) -> Sequence[Hit]:
-        return await self.recall(query, limit=limit)
+    async def mark_used(self, hits: Sequence[Hit]) -> None:
+        """Count recalled memories as used: they were put before a model or a person."""
+        await self._memories.mark_used(hits)
+
+    async def _recall_for_window(self, query: str, limit: int) -> Sequence[Hit]:
+        return await self._memories.recall(query, limit=limit, use=False)
 
     async def remember(
         self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = (), importance: float = 0.5

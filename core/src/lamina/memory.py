@@ -99,6 +99,10 @@ class Memories:
         fresh = [(page, at) for page, at in pages if page.role != "system"]
         for start in range(0, len(fresh), BATCH):
             batch = {f"{id}#{p.id}": (self._of_page(id, p, at), p.text) for p, at in fresh[start : start + BATCH]}
+            for known, (_, held) in (await self._places.find(list(batch))).items():
+                # The page grew: what is known of its use stays.
+                page, text = batch[known]
+                batch[known] = (evolve(page, memory=evolve(held.memory, revision=held.memory.revision + 1)), text)
             await self._places.write((name, tier), batch)
         if pages:
             # The newest page may still grow: it is taken in again next time.
@@ -126,8 +130,15 @@ class Memories:
 
     # ------------------------------------------------------------- recalling
 
-    async def recall(self, query: str, *, limit: int = 10, session: str | None = None) -> list[Hit]:
-        """The memories that fit the query best, from all tiers; recalling them counts as using them."""
+    async def recall(self, query: str, *, limit: int = 10, session: str | None = None, use: bool = True) -> list[Hit]:
+        """The memories that fit the query best, from all tiers.
+
+        Args:
+            query: Any text.
+            limit: At most so many.
+            session: Only pages of this session.
+            use: Whether all of them count as used; otherwise :meth:`mark_used` says which are.
+        """
         if not self.tiers or limit <= 0:
             return []
         await self.catch_up()
@@ -144,8 +155,13 @@ class Memories:
             if text is not None:
                 memory = evolve(held.memory, text=text)
                 hits.append(Hit(memory, scores[found_id], name, {"index": scores[found_id]}, held.session, held.page))
-        await self._touch(found)
+        if use:
+            await self.mark_used(hits)
         return hits
+
+    async def mark_used(self, hits: Sequence[Hit]) -> None:
+        """Count these memories as used now."""
+        await self._touch(await self._places.find(list({hit.memory.id: None for hit in hits})))
 
     async def _touch(self, found: Mapping[str, tuple[str, Held]]) -> None:
         now = self._clock()

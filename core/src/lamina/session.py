@@ -53,8 +53,10 @@ class Shared:
     budget: int
     recall_share: float
     recall_limit: int
-    recall: Callable[[str, int, str], Awaitable[Sequence[Hit]]]
-    """``await recall(query, limit, session)``"""
+    recall: Callable[[str, int], Awaitable[Sequence[Hit]]]
+    """``await recall(query, limit)``: candidates, none of which counts as used."""
+    mark_used: Callable[[Sequence[Hit]], Awaitable[None]]
+    """Counts those as used that stand in a window."""
     owing: bool
     """Whether tiers follow the log: then a session that grew leaves a note for them."""
     fork: Callable[[str], Awaitable[Session]] = field(repr=False)
@@ -276,10 +278,13 @@ class Session:
         room = min(room, self._tail_tokens(budget, query))
         if query is None or room <= 0:
             return Tail()
-        hits = await self._shared.recall(query, limit * 3, self.id)
+        hits = await self._shared.recall(query, limit * 3)
         engine = self.book.engine
         wanted = [h for h in hits if h.session != self.id or h.page is None or not engine.resident(h.page)]
-        return build_tail(wanted[:limit], room, self._shared.parts.count, engine.gate.frame)
+        tail = build_tail(wanted[:limit], room, self._shared.parts.count, engine.gate.frame)
+        if tail.hits:
+            await self._shared.mark_used(tail.hits)
+        return tail
 
     def _tail_tokens(self, budget: int, query: str | None) -> int:
         """Most tokens of the tail; none where nothing is asked for or nothing is remembered."""

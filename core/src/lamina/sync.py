@@ -136,9 +136,13 @@ class SyncContext:
         """See :meth:`lamina.Context.import_data`."""
         return self._loop.run(self._context.import_data(data, source, format=format, session=session))
 
-    def recall(self, query: str, *, limit: int = 10, session: str | None = None) -> list[Hit]:
+    def recall(self, query: str, *, limit: int = 10, session: str | None = None, use: bool = True) -> list[Hit]:
         """See :meth:`lamina.Context.recall`."""
-        return self._loop.run(self._context.recall(query, limit=limit, session=session))
+        return self._loop.run(self._context.recall(query, limit=limit, session=session, use=use))
+
+    def mark_used(self, hits: Sequence[Hit]) -> None:
+        """See :meth:`lamina.Context.mark_used`."""
+        self._loop.run(self._context.mark_used(hits))
 
     def remember(
         self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = (), importance: float = 0.5
