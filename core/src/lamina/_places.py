@@ -8,19 +8,23 @@ points at the log; its text is read from there, so the originals are stored once
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
 import msgspec
-from attrs import asdict, frozen
+from attrs import asdict, evolve, field, frozen
 
 from lamina._log import segment
 from lamina._records import Said, decode
+from lamina.errors import ConflictError
 from lamina.model import Memory, Page
 from lamina.plugins import Catalogue
 from lamina.protocols import Commit, Get, IndexUpdate, Record, Scan, Storage, Tier
 
 BATCH = 500
 """Records that are read or written at once."""
+
+RETRIES = 16
+"""So often a writer that lost to another one reads again and retries."""
 
 
 @frozen
@@ -45,6 +49,29 @@ class Held:
         return cls(Memory(**memory), session, page, tuple((owner, seq) for owner, seq in at))
 
 
+Place = tuple[str, Tier]
+"""A tier with its name."""
+
+
+@frozen
+class Found:
+    """A memory where it was found."""
+
+    place: Place
+    held: Held
+    version: int
+    """Of its record: whoever changes it expects this one."""
+
+
+@frozen
+class Lesson:
+    """What a tier's index has to learn of a commit."""
+
+    place: Place
+    add: Mapping[str, str] = field(factory=dict)
+    remove: frozenset[str] = frozenset()
+
+
 class Places:
     """The tiers of one namespace, first to last, with their records and indexes.
 
@@ -54,66 +81,29 @@ class Places:
         catalogue: Has the observers that are told what was written.
     """
 
-    def __init__(self, tiers: Sequence[tuple[str, Tier]], log: Storage, catalogue: Catalogue) -> None:
+    def __init__(self, tiers: Sequence[Place], log: Storage, catalogue: Catalogue) -> None:
         self.tiers = sorted(tiers, key=lambda t: (t[1].rank, t[0]))
         self._log, self._catalogue = log, catalogue
         self._recovered = False
 
-    async def write(
-        self, place: tuple[str, Tier], held: Mapping[str, tuple[Held, str]], drop: Iterable[str] = ()
-    ) -> None:
-        """Put memories (with their texts) into a tier and its index, and drop others; crash-safe by a note."""
-        name, tier = place
-        note = f"mem/{name}/d/{uuid.uuid4().hex}"
-        dropped = frozenset(drop)
-        puts = {key_of(name, id): k.pack() for id, (k, _) in held.items()}
-        puts[note] = msgspec.msgpack.encode([*held, *dropped])
-        await tier.storage.commit(Commit(puts=puts, deletes=frozenset(key_of(name, id) for id in dropped)))
-        await tier.index.update(IndexUpdate(add={id: text for id, (_, text) in held.items()}, remove=dropped))
-        await tier.storage.commit(Commit(deletes=frozenset({note})))
-        if self._catalogue.observed("memory_written"):
-            for k, _ in held.values():
-                self._catalogue.notify("memory_written", memory=k.memory, tier=name)
+    # ------------------------------------------------------------- reading
 
-    async def recover(self) -> None:
-        """Once: fill indexes that are new, and tell them what a crash kept from them."""
-        if self._recovered:
-            return
-        for name, tier in self.tiers:
-            key = f"mem/{name}/g"
-            found = (await tier.storage.get(Get(keys=[key])))[0]
-            owed: list[str] = []
-            notes = [record async for record in records(tier.storage, f"mem/{name}/d/")]
-            if found is None or found.value.decode() != tier.index.generation:
-                owed = [held.memory.id async for _, held in scan(tier.storage, f"mem/{name}/r/")]
-            for note in notes:
-                owed += msgspec.msgpack.decode(note.value)
-            await self._reindex(name, tier, owed)
-            await tier.storage.commit(
-                Commit(puts={key: tier.index.generation.encode()}, deletes=frozenset(n.key for n in notes))
-            )
-        self._recovered = True
-
-    async def _reindex(self, name: str, tier: Tier, ids: Sequence[str]) -> None:
-        for start in range(0, len(ids), BATCH):
-            batch = ids[start : start + BATCH]
-            found = await tier.storage.get(Get(keys=[key_of(name, id) for id in batch]))
-            held = [Held.unpack(record.value) for record in found if record is not None]
-            texts = await self.texts(held)
-            add = {k.memory.id: text for k, text in zip(held, texts, strict=True) if text is not None}
-            await tier.index.update(IndexUpdate(add=add, remove=frozenset(batch) - frozenset(add)))
-
-    async def find(self, ids: Sequence[str]) -> dict[str, tuple[str, Held]]:
-        """Each id's tier and record, in the order given; the first tier that holds it counts."""
-        found: dict[str, tuple[str, Held]] = {}
-        for name, tier in self.tiers:
-            missing = [id for id in ids if id not in found]
-            if missing:
-                records = await tier.storage.get(Get(keys=[key_of(name, id) for id in missing]))
-                for id, record in zip(missing, records, strict=True):
-                    if record is not None:
-                        found[id] = (name, Held.unpack(record.value))
+    async def find(self, ids: Sequence[str]) -> dict[str, Found]:
+        """Each memory where it stands, in the order given; the first tier that holds it counts."""
+        found: dict[str, Found] = {}
+        for place in self.tiers:
+            found |= await self._read(place, [id for id in ids if id not in found])
         return {id: found[id] for id in ids if id in found}
+
+    async def _read(self, place: Place, ids: Sequence[str]) -> dict[str, Found]:
+        """Those of the memories that stand in this tier."""
+        name, tier = place
+        stored = await tier.storage.get(Get(keys=[key_of(name, id) for id in ids])) if ids else ()
+        return {
+            id: Found(place, Held.unpack(record.value), record.version)
+            for id, record in zip(ids, stored, strict=True)
+            if record is not None
+        }
 
     async def texts(self, held: Sequence[Held]) -> list[str | None]:
         """Each memory's text; a page's is read from the log, and ``None`` if it is not there any more."""
@@ -137,6 +127,158 @@ class Places:
     async def counts(self) -> dict[str, int]:
         """How many memories each tier holds."""
         return {name: len([k async for k in records(tier.storage, f"mem/{name}/r/")]) for name, tier in self.tiers}
+
+    # ------------------------------------------------------------- writing
+
+    async def write(
+        self,
+        place: Place,
+        held: Mapping[str, tuple[Held, str]],
+        drop: Iterable[str] = (),
+        expect: Mapping[str, int | None] | None = None,
+    ) -> None:
+        """Put memories (with their texts) into a tier and its index, and drop others; crash-safe by a note.
+
+        Raises:
+            ConflictError: A key has not the version that was expected; nothing was written.
+        """
+        name, tier = place
+        dropped = frozenset(drop)
+        puts = {key_of(name, id): h.pack() for id, (h, _) in held.items()}
+        lesson = Lesson(place, {id: text for id, (_, text) in held.items()}, dropped)
+        deletes = frozenset(key_of(name, id) for id in dropped)
+        await self._commit(tier.storage, Commit(puts=puts, deletes=deletes, expect=expect or {}), [lesson])
+        self._tell(name, [h for h, _ in held.values()])
+
+    async def _commit(self, storage: Storage, request: Commit, lessons: Sequence[Lesson]) -> Mapping[str, int]:
+        """Write the batch with a note of what indexes have to learn of it; let them learn it; remove the notes."""
+        notes = {f"mem/{lesson.place[0]}/d/{uuid.uuid4().hex}": lesson for lesson in lessons}
+        owed = {note: msgspec.msgpack.encode([*lesson.add, *lesson.remove]) for note, lesson in notes.items()}
+        versions = await storage.commit(evolve(request, puts={**request.puts, **owed}))
+        for lesson in lessons:
+            await lesson.place[1].index.update(IndexUpdate(add=lesson.add, remove=lesson.remove))
+        if notes:
+            await storage.commit(Commit(deletes=frozenset(notes)))
+        return versions
+
+    def _tell(self, tier: str, held: Iterable[Held]) -> None:
+        if self._catalogue.observed("memory_written"):
+            for h in held:
+                self._catalogue.notify("memory_written", memory=h.memory, tier=tier)
+
+    async def change(self, found: Mapping[str, Found], how: Callable[[Memory], Memory]) -> None:
+        """Change what is known of memories, not their texts, where they stand; what is gone by then stays gone.
+
+        Raises:
+            ConflictError: Others changed them again and again.
+        """
+        for _ in range(RETRIES):
+            lost: list[str] = []
+            for place in self.tiers:
+                here = {key_of(place[0], id): f for id, f in found.items() if f.place is place}
+                puts = {key: evolve(f.held, memory=how(f.held.memory)).pack() for key, f in here.items()}
+                try:
+                    if puts:
+                        expect = {key: f.version for key, f in here.items()}
+                        await place[1].storage.commit(Commit(puts=puts, expect=expect))
+                except ConflictError as error:
+                    conflict = error
+                    lost += [f.held.memory.id for f in here.values()]
+            if not lost:
+                return
+            found = await self.find(lost)
+        raise conflict
+
+    async def move(self, ids: Sequence[str], source: Place, to: Place) -> list[str]:
+        """Move memories from tier to tier; gives the ids of those that were moved."""
+        moved: list[str] = []
+        for start in range(0, len(ids), BATCH):
+            moved += await self._move(ids[start : start + BATCH], source, to)
+        return moved
+
+    async def _move(self, ids: Sequence[str], source: Place, to: Place) -> list[str]:
+        for _ in range(RETRIES):
+            here = await self._read(source, ids)
+            for place in self.tiers:
+                if place is not source:
+                    # What stands in two tiers is being moved by another process, or was left so by a crash.
+                    twice = await self._read(place, list(here))
+                    here = {id: f for id, f in here.items() if id not in twice}
+            if not here:
+                return []
+            try:
+                if source[1].storage is to[1].storage:
+                    moved = await self._move_within(here, source, to)
+                else:
+                    moved = await self._move_across(here, source, to)
+            except ConflictError:
+                continue
+            self._tell(to[0], [here[id].held for id in moved])
+            return moved
+        return []  # others change them again and again: not now
+
+    async def _move_within(self, here: Mapping[str, Found], source: Place, to: Place) -> list[str]:
+        """Move within one storage, by one commit."""
+        puts = {key_of(to[0], id): f.held.pack() for id, f in here.items()}
+        gone = {key_of(source[0], id): f.version for id, f in here.items()}
+        request = Commit(puts=puts, deletes=frozenset(gone), expect={**dict.fromkeys(puts), **gone})
+        await self._commit(to[1].storage, request, await self._lessons(here, source, to))
+        return list(here)
+
+    async def _move_across(self, here: Mapping[str, Found], source: Place, to: Place) -> list[str]:
+        """Move between storages: first there, then gone here.
+
+        A crash in between leaves it twice, and the first tier that holds it counts; the reverse would lose it.
+        """
+        puts = {key_of(to[0], id): f.held.pack() for id, f in here.items()}
+        lessons = await self._lessons(here, source, to)
+        versions = await self._commit(to[1].storage, Commit(puts=puts, expect=dict.fromkeys(puts)), lessons[:1])
+        gone = {key_of(source[0], id): f.version for id, f in here.items()}
+        try:
+            await self._commit(source[1].storage, Commit(deletes=frozenset(gone), expect=gone), lessons[1:])
+        except ConflictError:
+            # Changed or deleted meanwhile. Only this move put them there: what is deleted must not come back by it.
+            back = Commit(deletes=frozenset(puts), expect={key: versions[key] for key in puts})
+            await self._commit(to[1].storage, back, [Lesson(to, {}, frozenset(here))] if lessons else [])
+            raise
+        return list(here)
+
+    async def _lessons(self, here: Mapping[str, Found], source: Place, to: Place) -> list[Lesson]:
+        """What the indexes of both tiers have to learn of a move; nothing where it is one index."""
+        if source[1].index is to[1].index:
+            return []
+        texts = await self.texts([f.held for f in here.values()])
+        added = {id: text or "" for id, text in zip(here, texts, strict=True)}
+        return [Lesson(to, added), Lesson(source, {}, frozenset(here))]
+
+    # ------------------------------------------------------------- keeping indexes in step
+
+    async def recover(self) -> None:
+        """Once: fill indexes that are new, and tell them what a crash kept from them."""
+        if self._recovered:
+            return
+        for name, tier in self.tiers:
+            key = f"mem/{name}/g"
+            found = (await tier.storage.get(Get(keys=[key])))[0]
+            owed: list[str] = []
+            notes = [record async for record in records(tier.storage, f"mem/{name}/d/")]
+            if found is None or found.value.decode() != tier.index.generation:
+                owed = [held.memory.id async for _, held in scan(tier.storage, f"mem/{name}/r/")]
+            for note in notes:
+                owed += msgspec.msgpack.decode(note.value)
+            await self._reindex(name, tier, owed)
+            await tier.storage.commit(
+                Commit(puts={key: tier.index.generation.encode()}, deletes=frozenset(n.key for n in notes))
+            )
+        self._recovered = True
+
+    async def _reindex(self, name: str, tier: Tier, ids: Sequence[str]) -> None:
+        for start in range(0, len(ids), BATCH):
+            batch = ids[start : start + BATCH]
+            held = [f.held for f in (await self._read((name, tier), batch)).values()]
+            texts = await self.texts(held)
+            add = {k.memory.id: text for k, text in zip(held, texts, strict=True) if text is not None}
+            await tier.index.update(IndexUpdate(add=add, remove=frozenset(batch) - frozenset(add)))
 
 
 def key_of(tier: str, id: str) -> str:

@@ -6,7 +6,7 @@ How far the tiers have followed a session stands in the first tier's storage, un
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -45,7 +45,7 @@ class Memories:
     ) -> None:
         self._places = Places(tiers, log, catalogue)
         self.tiers = self._places.tiers
-        self._log, self._book, self._clock, self._catalogue = log, book, clock, catalogue
+        self._log, self._book, self._clock = log, book, clock
 
     # ------------------------------------------------------------- writing
 
@@ -99,10 +99,11 @@ class Memories:
         fresh = [(page, at) for page, at in pages if page.role != "system"]
         for start in range(0, len(fresh), BATCH):
             batch = {f"{id}#{p.id}": (self._of_page(id, p, at), p.text) for p, at in fresh[start : start + BATCH]}
-            for known, (_, held) in (await self._places.find(list(batch))).items():
+            for known, found_at in (await self._places.find(list(batch))).items():
                 # The page grew: what is known of its use stays.
                 page, text = batch[known]
-                batch[known] = (evolve(page, memory=evolve(held.memory, revision=held.memory.revision + 1)), text)
+                memory = found_at.held.memory
+                batch[known] = (evolve(page, memory=evolve(memory, revision=memory.revision + 1)), text)
             await self._places.write((name, tier), batch)
         if pages:
             # The newest page may still grow: it is taken in again next time.
@@ -149,30 +150,21 @@ class Memories:
                 scores[hit.id] = max(hit.score, scores.get(hit.id, hit.score))
         best = sorted(scores, key=lambda id: (-scores[id], id))[:limit]
         found = await self._places.find(best)
-        texts = await self._places.texts([held for _, held in found.values()])
+        texts = await self._places.texts([f.held for f in found.values()])
         hits = []
-        for (found_id, (name, held)), text in zip(found.items(), texts, strict=True):
+        for (found_id, f), text in zip(found.items(), texts, strict=True):
             if text is not None:
-                memory = evolve(held.memory, text=text)
-                hits.append(Hit(memory, scores[found_id], name, {"index": scores[found_id]}, held.session, held.page))
+                memory, score = evolve(f.held.memory, text=text), scores[found_id]
+                hits.append(Hit(memory, score, f.place[0], {"index": score}, f.held.session, f.held.page))
         if use:
             await self.mark_used(hits)
         return hits
 
     async def mark_used(self, hits: Sequence[Hit]) -> None:
         """Count these memories as used now."""
-        await self._touch(await self._places.find(list({hit.memory.id: None for hit in hits})))
-
-    async def _touch(self, found: Mapping[str, tuple[str, Held]]) -> None:
         now = self._clock()
-        for name, tier in self.tiers:
-            puts = {}
-            for id, (where, held) in found.items():
-                if where == name:
-                    used = evolve(held.memory, used_s=now, uses=held.memory.uses + 1)
-                    puts[key_of(name, id)] = evolve(held, memory=used).pack()
-            if puts:
-                await tier.storage.commit(Commit(puts=puts))
+        found = await self._places.find(list(dict.fromkeys(hit.memory.id for hit in hits)))
+        await self._places.change(found, lambda memory: evolve(memory, used_s=now, uses=memory.uses + 1))
 
     # ------------------------------------------------------------- consolidating
 
@@ -192,36 +184,10 @@ class Memories:
             verdict = await tier.review(TierReview(memories=memories, now_s=now))
             for ids, step, moved in ((verdict.demote, 1, demoted), (verdict.promote, -1, promoted)):
                 if 0 <= at + step < len(self.tiers):
-                    chosen = {id: held[id] for id in ids if id in held}
                     to = self.tiers[at + step]
-                    await self._move(chosen, (name, tier), to)
+                    chosen = await self._places.move([id for id in ids if id in held], self.tiers[at], to)
                     moved += [(id, name, to[0]) for id in chosen]
         return Moved(tuple(demoted), tuple(promoted))
-
-    async def _move(self, chosen: Mapping[str, Held], source: tuple[str, Tier], to: tuple[str, Tier]) -> None:
-        ids = list(chosen)
-        for start in range(0, len(ids), BATCH):
-            batch = ids[start : start + BATCH]
-            await self._move_batch({id: chosen[id] for id in batch}, source, to)
-
-    async def _move_batch(self, chosen: Mapping[str, Held], source: tuple[str, Tier], to: tuple[str, Tier]) -> None:
-        (old, source_tier), (new, to_tier) = source, to
-        deletes = frozenset(key_of(old, id) for id in chosen)
-        if source_tier.index is to_tier.index and source_tier.storage is to_tier.storage:
-            puts = {key_of(new, id): held.pack() for id, held in chosen.items()}
-            await to_tier.storage.commit(Commit(puts=puts, deletes=deletes))
-            if self._catalogue.observed("memory_written"):
-                for held in chosen.values():
-                    self._catalogue.notify("memory_written", memory=held.memory, tier=new)
-            return
-        texts = await self._places.texts(list(chosen.values()))
-        pairs = zip(chosen.items(), texts, strict=True)
-        # First there, then gone here: a crash in between leaves it twice, and the first tier that holds it counts.
-        await self._places.write(to, {id: (held, text or "") for (id, held), text in pairs})
-        if source_tier.index is to_tier.index:
-            await source_tier.storage.commit(Commit(deletes=deletes))
-        else:
-            await self._places.write(source, {}, chosen)
 
     async def counts(self) -> dict[str, int]:
         """How many memories each tier holds."""
