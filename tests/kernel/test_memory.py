@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 import lamina
-from lamina.errors import ConfigError
+from lamina.errors import ConfigError, IntegrityError
 from lamina.hookspecs import hookimpl
 from lamina.protocols import CounterInfo
 
@@ -94,6 +95,26 @@ def test_what_is_remembered_outlives_the_context(kernel):
             assert (hit.memory.id, hit.memory.kind, hit.memory.tags) == (memory.id, "procedural", ("ops",))
             assert hit.memory.uses == 0
             assert (await ctx.recall("deploy"))[0].memory.uses == 1
+
+    run(work)
+
+
+def test_a_memory_that_an_earlier_release_wrote_is_read_and_a_newer_ones_is_refused(kernel):
+    storage, index = kernel.DictStorage(), kernel.WordIndex()
+    fields = {
+        "id": "m-1", "text": "a needle", "kind": "semantic", "tags": ["ops"], "importance": 0.5,
+        "created_s": 1.0, "used_s": 2.0, "uses": 3, "provenance": [], "revision": 1,
+    }  # fmt: skip
+
+    async def work():
+        storage.data["mem/first/r/m-1"] = (msgspec.msgpack.encode([1, fields, None, None, []]), 1)
+        async with kernel(storage=storage, index=index) as ctx:
+            (hit,) = await ctx.recall("needle")
+            assert (hit.memory.text, hit.memory.tags, hit.memory.uses) == ("a needle", ("ops",), 3)
+        storage.data["mem/first/r/m-1"] = (msgspec.msgpack.encode([99, "quite", "another"]), 99)
+        async with kernel(storage=storage, index=index) as ctx:
+            with pytest.raises(IntegrityError, match="newer lamina"):
+                await ctx.recall("needle")
 
     run(work)
 

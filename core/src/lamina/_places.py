@@ -15,10 +15,13 @@ from attrs import asdict, evolve, field, frozen
 
 from lamina._log import segment
 from lamina._records import Said, decode
-from lamina.errors import ConflictError
+from lamina.errors import ConflictError, IntegrityError
 from lamina.model import Memory, Page
 from lamina.plugins import Catalogue
 from lamina.protocols import Commit, Get, IndexUpdate, Record, Scan, Storage, Tier
+
+SCHEMA = 2
+"""Of a memory's record; 1 had no ``earlier``."""
 
 BATCH = 500
 """Records that are read or written at once."""
@@ -36,17 +39,30 @@ class Held:
     page: int | None = None
     at: tuple[tuple[str, int], ...] = ()
     """The log records (owner session, sequence number) that hold a page's text."""
+    earlier: int = 0
+    """Its uses before it came into this tier."""
+
+    def arrived(self) -> Held:
+        """The same in another tier, where only later uses speak for it."""
+        return evolve(self, earlier=self.memory.uses)
 
     def pack(self) -> bytes:
         """The record's bytes."""
-        return msgspec.msgpack.encode([1, asdict(self.memory), self.session, self.page, self.at])
+        return msgspec.msgpack.encode([SCHEMA, asdict(self.memory), self.session, self.page, self.at, self.earlier])
 
     @classmethod
     def unpack(cls, data: bytes) -> Held:
-        """The record of these bytes."""
-        _, memory, session, page, at = msgspec.msgpack.decode(data)
+        """The record of these bytes.
+
+        Raises:
+            IntegrityError: Written by a newer release.
+        """
+        schema, *fields = msgspec.msgpack.decode(data)
+        if schema > SCHEMA:
+            raise IntegrityError(f"memories of a newer lamina (schema {schema}, this one reads {SCHEMA}); upgrade")
+        memory, session, page, at, *later = fields
         memory["tags"], memory["provenance"] = tuple(memory["tags"]), tuple(memory["provenance"])
-        return cls(Memory(**memory), session, page, tuple((owner, seq) for owner, seq in at))
+        return cls(Memory(**memory), session, page, tuple((owner, seq) for owner, seq in at), *later)
 
 
 Place = tuple[str, Tier]
@@ -219,7 +235,7 @@ class Places:
 
     async def _move_within(self, here: Mapping[str, Found], source: Place, to: Place) -> list[str]:
         """Move within one storage, by one commit."""
-        puts = {key_of(to[0], id): f.held.pack() for id, f in here.items()}
+        puts = {key_of(to[0], id): f.held.arrived().pack() for id, f in here.items()}
         gone = {key_of(source[0], id): f.version for id, f in here.items()}
         request = Commit(puts=puts, deletes=frozenset(gone), expect={**dict.fromkeys(puts), **gone})
         await self._commit(to[1].storage, request, await self._lessons(here, source, to))
@@ -230,7 +246,7 @@ class Places:
 
         A crash in between leaves it twice, and the first tier that holds it counts; the reverse would lose it.
         """
-        puts = {key_of(to[0], id): f.held.pack() for id, f in here.items()}
+        puts = {key_of(to[0], id): f.held.arrived().pack() for id, f in here.items()}
         lessons = await self._lessons(here, source, to)
         versions = await self._commit(to[1].storage, Commit(puts=puts, expect=dict.fromkeys(puts)), lessons[:1])
         gone = {key_of(source[0], id): f.version for id, f in here.items()}

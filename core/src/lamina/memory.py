@@ -180,8 +180,11 @@ class Memories:
         now = self._clock()
         for at, (name, tier) in enumerate(self.tiers):
             held = {k.memory.id: k async for _, k in scan(tier.storage, f"mem/{name}/r/")}
-            memories = [evolve(k.memory, text="") for k in held.values()]
-            verdict = await tier.review(TierReview(memories=memories, now_s=now))
+            # Uses that brought a memory here, or did not keep it elsewhere, must not move it on: tiers would pass it
+            # to and fro for ever.
+            memories = [evolve(h.memory, text="", uses=h.memory.uses - h.earlier) for h in held.values()]
+            earlier = {id: h.earlier for id, h in held.items() if h.earlier}
+            verdict = await tier.review(TierReview(memories=memories, now_s=now, earlier_uses=earlier))
             for ids, step, moved in ((verdict.demote, 1, demoted), (verdict.promote, -1, promoted)):
                 if 0 <= at + step < len(self.tiers):
                     to = self.tiers[at + step]
