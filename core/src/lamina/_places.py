@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 from attrs import asdict, evolve, field, frozen
@@ -30,6 +31,10 @@ RETRIES = 16
 """So often a writer that lost to another one reads again and retries."""
 
 
+At = tuple[tuple[str, int], ...]
+"""Log records: owner session and sequence number of each."""
+
+
 @frozen
 class Held:
     """A memory as a tier keeps it."""
@@ -37,10 +42,14 @@ class Held:
     memory: Memory
     session: str | None = None
     page: int | None = None
-    at: tuple[tuple[str, int], ...] = ()
-    """The log records (owner session, sequence number) that hold a page's text."""
+    at: At = ()
+    """The log records that hold a page's text."""
     earlier: int = 0
     """Its uses before it came into this tier."""
+
+    def before(self, seq: int) -> bool:
+        """Whether no log record from this sequence number on is in it."""
+        return all(at < seq for _, at in self.at)
 
     def arrived(self) -> Held:
         """The same in another tier, where only later uses speak for it."""
@@ -75,8 +84,8 @@ class Found:
 
     place: Place
     held: Held
-    version: int
-    """Of its record: whoever changes it expects this one."""
+    version: int | None
+    """Of its record, ``None`` where there is none yet: whoever writes it expects this one."""
 
 
 @frozen
@@ -258,6 +267,25 @@ class Places:
             await self._commit(to[1].storage, back, [Lesson(to, {}, frozenset(here))] if lessons else [])
             raise
         return list(here)
+
+    async def drop_copies(self, ids: Sequence[str], place: Place) -> None:
+        """Remove this tier's copy of memories that stand in an earlier tier too, as an older release left some.
+
+        Only within one storage: in two, a copy may be the half of a move that another process has not ended.
+        """
+        for start in range(0, len(ids), BATCH):
+            copies = await self._read(place, ids[start : start + BATCH])
+            first = await self.find(list(copies))
+            kept = {
+                id: f for id, f in first.items() if f.place[0] != place[0] and f.place[1].storage is place[1].storage
+            }
+            gone = {key_of(place[0], id): copies[id].version for id in kept}
+            forget = frozenset(id for id, f in kept.items() if f.place[1].index is not place[1].index)
+            expect = {**gone, **{key_of(f.place[0], id): f.version for id, f in kept.items()}}
+            if gone:
+                with suppress(ConflictError):  # somebody is at it; the next consolidation looks again
+                    request = Commit(deletes=frozenset(gone), expect=expect)
+                    await self._commit(place[1].storage, request, [Lesson(place, {}, forget)] if forget else [])
 
     async def _lessons(self, here: Mapping[str, Found], source: Place, to: Place) -> list[Lesson]:
         """What the indexes of both tiers have to learn of a move; nothing where it is one index."""

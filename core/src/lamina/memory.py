@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from lamina._book import TODO, Book
 from lamina._log import segment
-from lamina._places import BATCH, Held, Places, key_of, scan
+from lamina._places import BATCH, RETRIES, At, Found, Held, Places, key_of, scan
 from lamina.errors import ConflictError
 from lamina.model import Hit, Memory, MemoryKind, Page
 from lamina.plugins import Catalogue
@@ -30,6 +30,33 @@ class Moved:
     demoted: tuple[tuple[str, str, str], ...] = ()
     """(memory, from tier, to tier)"""
     promoted: tuple[tuple[str, str, str], ...] = ()
+
+
+@frozen
+class Cursor:
+    """How far the tiers have followed a session."""
+
+    next: int = 0
+    """Sequence number of the first log record that they do not know."""
+    rollbacks: int = 0
+    """How often the session had been rolled back by then."""
+    highest: int = 0
+    """The highest id of a page that was taken in."""
+
+    def pack(self) -> bytes:
+        """The cursor's bytes."""
+        return msgspec.msgpack.encode([self.next, self.rollbacks, self.highest])
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Cursor:
+        """The cursor of these bytes."""
+        match msgspec.msgpack.decode(data):
+            case [after, rollbacks]:
+                # Written when pages were followed by their ids, which passed by what joined an old one: the session
+                # is looked through once more, and what is known of it already costs no writing.
+                return cls(0, rollbacks, after + 1)
+            case fields:
+                return cls(*fields)
 
 
 class Memories:
@@ -87,44 +114,86 @@ class Memories:
 
     async def _follow(self, id: str) -> int:
         book = await self._book(id)
-        await book.refresh()
-        name, tier = self.tiers[0]
+        storage = self.tiers[0][1].storage
         key = f"cur/{segment(id)}"
-        found = (await tier.storage.get(Get(keys=[key])))[0]
-        after, rollbacks = msgspec.msgpack.decode(found.value) if found else (0, 0)
-        if rollbacks != book.rollbacks:
-            await self._void(id, set(book.engine.pages.ids))
-            after = 0
-        pages = book.since(after)
-        fresh = [(page, at) for page, at in pages if page.role != "system"]
-        for start in range(0, len(fresh), BATCH):
-            batch = {f"{id}#{p.id}": (self._of_page(id, p, at), p.text) for p, at in fresh[start : start + BATCH]}
-            for known, found_at in (await self._places.find(list(batch))).items():
-                # The page grew: what is known of its use stays.
-                page, text = batch[known]
-                memory = found_at.held.memory
-                batch[known] = (evolve(page, memory=evolve(memory, revision=memory.revision + 1)), text)
-            await self._places.write((name, tier), batch)
-        if pages:
-            # The newest page may still grow: it is taken in again next time.
-            cursor = [pages[-1][0].id - 1, book.rollbacks]
-            await tier.storage.commit(Commit(puts={key: msgspec.msgpack.encode(cursor)}))
-        return len(fresh)
+        stored = (await storage.get(Get(keys=[key])))[0]
+        cursor = Cursor() if stored is None else Cursor.unpack(stored.value)
+        growth = await book.since(cursor.next, cursor.rollbacks)
+        if growth.live is not None:
+            await self._void(id, growth.live, growth.next)
+        pages = [(page, at) for page, at in growth.pages if page.role != "system"]
+        reached = Cursor(growth.next, growth.rollbacks, max([cursor.highest, *(page.id for page, _ in pages)]))
+        taken = 0
+        for start in range(0, len(pages), BATCH):
+            taken += await self._take_in(id, pages[start : start + BATCH], cursor.highest, reached.next)
+        if reached != cursor:
+            # Who lost to another process may leave it: that one read what the same note, or a newer one, speaks of.
+            with suppress(ConflictError):
+                expect = {key: stored.version if stored else None}
+                await storage.commit(Commit(puts={key: reached.pack()}, expect=expect))
+        return taken
 
-    def _of_page(self, session: str, page: Page, at: Sequence[tuple[str, int]]) -> Held:
+    async def _take_in(self, session: str, pages: Sequence[tuple[Page, At]], highest: int, next: int) -> int:
+        """Write what is new of these pages, each with its log records; gives how many are.
+
+        Args:
+            session: Whose pages they are.
+            pages: At most a batch of them.
+            highest: Pages up to this id were taken in before: what is not found of them was deleted since.
+            next: Log records from this one on are not in them: who knows of those is ahead of us.
+        """
+        taken = 0
+        for _ in range(RETRIES):
+            fresh = await self._fresh(session, pages, highest, next)
+            try:
+                for place in self.tiers:
+                    here = {f.held.memory.id: f for f, _ in fresh if f.place is place}
+                    texts = {f.held.memory.id: text for f, text in fresh}
+                    if here:
+                        expect = {key_of(place[0], id): f.version for id, f in here.items()}
+                        await self._places.write(
+                            place, {id: (f.held, texts[id]) for id, f in here.items()}, expect=expect
+                        )
+                        taken += len(here)
+            except ConflictError as error:
+                conflict = error
+            else:
+                return taken
+        raise conflict
+
+    async def _fresh(
+        self, session: str, pages: Sequence[tuple[Page, At]], highest: int, next: int
+    ) -> list[tuple[Found, str]]:
+        """What tiers do not know yet of these pages: where each is to stand, as what, and its text."""
+        ids = [f"{session}#{page.id}" for page, _ in pages]
+        found = await self._places.find(ids)
+        missing = [id for id, (page, _) in zip(ids, pages, strict=True) if id not in found and page.id <= highest]
+        # Again, because one look from the top down may miss what another process moves up.
+        found |= await self._places.find(missing)
+        fresh: list[tuple[Found, str]] = []
+        for id, (page, at) in zip(ids, pages, strict=True):
+            known = found.get(id)
+            if known is None and page.id > highest:
+                fresh.append((Found(self.tiers[0], self._of_page(session, page, at), None), page.text))
+            elif known is not None and known.held.at != at and known.held.before(next):
+                memory = evolve(known.held.memory, revision=known.held.memory.revision + 1)
+                fresh.append((evolve(known, held=evolve(known.held, memory=memory, at=at)), page.text))
+        return fresh
+
+    def _of_page(self, session: str, page: Page, at: At) -> Held:
         said = page.messages[0].created_s
         now = self._clock()
         id = f"{session}#{page.id}"
         memory = Memory(id, "", "episodic", (page.role,), 0.5, said or now, now, 0, (id,))
-        return Held(memory, session, page.id, tuple(at))
+        return Held(memory, session, page.id, at)
 
-    async def _void(self, session: str, live: set[int]) -> None:
-        """Forget the memories of pages that a rollback voided."""
+    async def _void(self, session: str, live: frozenset[int], next: int) -> None:
+        """Forget the memories of pages that a rollback voided; what was said from ``next`` on is not known here."""
         for place in self.tiers:
             prefix = key_of(place[0], f"{session}#")
             gone = []
-            async for key, held in scan(place[1].storage, prefix):
-                if key.startswith(prefix) and held.page not in live:
+            async for _, held in scan(place[1].storage, prefix):
+                if held.page not in live and held.before(next):
                     gone.append(held.memory.id)
             if gone:
                 await self._places.write(place, {}, gone)
@@ -178,8 +247,11 @@ class Memories:
         demoted: list[tuple[str, str, str]] = []
         promoted: list[tuple[str, str, str]] = []
         now = self._clock()
+        seen: set[str] = set()
         for at, (name, tier) in enumerate(self.tiers):
-            held = {k.memory.id: k async for _, k in scan(tier.storage, f"mem/{name}/r/")}
+            held = {h.memory.id: h async for _, h in scan(tier.storage, f"mem/{name}/r/")}
+            await self._places.drop_copies([id for id in held if id in seen], self.tiers[at])
+            seen |= held.keys()
             # Uses that brought a memory here, or did not keep it elsewhere, must not move it on: tiers would pass it
             # to and fro for ever.
             memories = [evolve(h.memory, text="", uses=h.memory.uses - h.earlier) for h in held.values()]
