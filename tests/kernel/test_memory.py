@@ -133,15 +133,19 @@ def test_a_dropped_index_is_filled_anew(kernel):
     run(work)
 
 
-class FailingIndex:
-    """Loses power at its next update."""
+class Power(BaseException):
+    """The process ends here."""
 
-    def __init__(self, index):
-        self.index, self.generation, self.fail = index, index.generation, True
+
+class FailingIndex:
+    """Fails at its next update, for want of power unless told otherwise."""
+
+    def __init__(self, index, fail=Power):
+        self.index, self.generation, self.fail = index, index.generation, fail
 
     async def update(self, request):
         if self.fail:
-            raise OSError("power")
+            raise self.fail("no update")
         await self.index.update(request)
 
     async def search(self, request):
@@ -154,10 +158,29 @@ def test_a_crash_between_tier_and_index_is_made_good(kernel):
     async def work():
         async with kernel(storage=storage, index=FailingIndex(index)) as ctx:
             await (await ctx.session("s")).add(lamina.user("the needle"))
-            with pytest.raises(OSError, match="power"):
+            with pytest.raises(Power):
                 await ctx.recall("needle")
         async with kernel(storage=storage, index=index) as ctx:
             assert [h.page for h in await ctx.recall("needle")] == [1]
+
+    run(work)
+
+
+def test_a_crash_and_a_demotion_by_another_process_are_made_good_in_the_shared_index(kernel):
+    storage, index = kernel.DictStorage(), kernel.WordIndex()
+
+    async def work():
+        async with kernel(storage=storage, index=index) as other:
+            await other.recall("anything")  # its indexes are in step: it reads no notes any more
+            async with kernel(storage=storage, index=FailingIndex(index)) as ctx:
+                with pytest.raises(Power):
+                    await ctx.remember("a needle")
+            for n in range(5):
+                await other.remember(f"fact{n}")
+            assert (await other.consolidate()).demoted
+        for _ in range(2):
+            async with kernel(storage=storage, index=index) as ctx:
+                assert [h.tier for h in await ctx.recall("needle")] == ["second"]
 
     run(work)
 

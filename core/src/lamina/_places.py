@@ -19,7 +19,7 @@ from lamina._records import Said, decode
 from lamina.errors import ConflictError, IntegrityError
 from lamina.model import Memory, Page
 from lamina.plugins import Catalogue
-from lamina.protocols import Commit, Get, IndexUpdate, Record, Scan, Storage, Tier
+from lamina.protocols import Commit, Get, Index, IndexUpdate, Record, Scan, Storage, Tier
 
 SCHEMA = 2
 """Of a memory's record; 1 had no ``earlier``."""
@@ -310,19 +310,25 @@ class Places:
                 owed = [held.memory.id async for _, held in scan(tier.storage, f"mem/{name}/r/")]
             for note in notes:
                 owed += msgspec.msgpack.decode(note.value)
-            await self._reindex(name, tier, owed)
+            await self._reindex(tier.index, owed)
             await tier.storage.commit(
                 Commit(puts={key: tier.index.generation.encode()}, deletes=frozenset(n.key for n in notes))
             )
         self._recovered = True
 
-    async def _reindex(self, name: str, tier: Tier, ids: Sequence[str]) -> None:
+    async def _reindex(self, index: Index, ids: Sequence[str]) -> None:
+        """Tell an index what stands of these memories in any of the tiers that it serves."""
+        served = [place for place in self.tiers if place[1].index is index]
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
-            held = [f.held for f in (await self._read((name, tier), batch)).values()]
+            found: dict[str, Found] = {}
+            # Twice, because one look from the top down may miss what another process moves up.
+            for place in served * 2:
+                found |= await self._read(place, [id for id in batch if id not in found])
+            held = [f.held for f in found.values()]
             texts = await self.texts(held)
-            add = {k.memory.id: text for k, text in zip(held, texts, strict=True) if text is not None}
-            await tier.index.update(IndexUpdate(add=add, remove=frozenset(batch) - frozenset(add)))
+            add = {h.memory.id: text for h, text in zip(held, texts, strict=True) if text is not None}
+            await index.update(IndexUpdate(add=add, remove=frozenset(batch) - frozenset(add)))
 
 
 def key_of(tier: str, id: str) -> str:
