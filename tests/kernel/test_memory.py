@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 import lamina
-from lamina.errors import ConfigError, IntegrityError
+from lamina.errors import ConfigError, IntegrityError, StorageError
 from lamina.hookspecs import hookimpl
 from lamina.protocols import CounterInfo
 
@@ -164,6 +164,79 @@ def test_a_crash_between_tier_and_index_is_made_good(kernel):
             assert [h.page for h in await ctx.recall("needle")] == [1]
 
     run(work)
+
+
+def test_what_was_remembered_while_the_index_was_held_is_answered_as_done_and_recalled_later(kernel, capsys):
+    failing = FailingIndex(kernel.WordIndex(), OSError)
+
+    async def work():
+        async with kernel(index=failing) as ctx:
+            s = await ctx.session("s")
+            await s.add(lamina.user("said needle"))
+            memory = await ctx.remember("a needle")
+            assert await ctx.recall("needle") == []
+            assert (await ctx.memories())["first"] == 2
+            failing.fail = None
+            assert {h.memory.id for h in await ctx.recall("needle")} == {memory.id, "s#1"}
+            assert (await ctx.memories())["first"] == 2
+
+    run(work)
+    assert "the index of tier 'first' could not be updated" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("refused", [StorageError("held by another process"), OSError("no space left")])
+def test_a_recall_and_a_window_are_answered_where_uses_cannot_be_counted(kernel, capsys, refused):
+    class Full(kernel.DictStorage):
+        full = False
+
+        async def commit(self, request):
+            if self.full:
+                raise refused
+            return await super().commit(request)
+
+    storage = Full()
+
+    async def work():
+        async with kernel({"window": {"recall_share": 0.5}}, storage=storage) as ctx:
+            s = await ctx.session("s")
+            await s.add(lamina.user("short"))
+            await ctx.remember("a needle")
+            await ctx.recall("short")
+            storage.full = True
+            assert [h.memory.text for h in await ctx.recall("needle")] == ["a needle"]
+            assert "a needle" in (await s.window(200, query="needle")).tail[0].text
+            storage.full = False
+            assert await uses(ctx, "needle") == {(await ctx.recall("needle"))[0].memory.id: 0}
+
+    run(work)
+    assert "uses of memories could not be counted" in capsys.readouterr().err
+
+
+def test_a_recall_is_answered_from_what_is_known_where_nothing_can_be_taken_in(kernel, capsys):
+    class Locked(kernel.DictStorage):
+        locked = False
+
+        async def commit(self, request):
+            if self.locked and any(key.startswith("mem/") for key in request.puts):
+                raise StorageError("held by another process")
+            return await super().commit(request)
+
+    storage = Locked()
+
+    async def work():
+        async with kernel(storage=storage) as ctx:
+            await ctx.remember("a needle")
+            await ctx.recall("needle")
+            storage.locked = True
+            await (await ctx.session("s")).add(lamina.user("said needle"))
+            assert len(await ctx.recall("needle")) == 1
+            with pytest.raises(StorageError, match="held"):
+                await ctx.remember("another needle")
+            storage.locked = False
+            assert len(await ctx.recall("needle")) == 2
+
+    run(work)
+    assert "what sessions said last is not recalled yet" in capsys.readouterr().err
 
 
 def test_a_crash_and_a_demotion_by_another_process_are_made_good_in_the_shared_index(kernel):

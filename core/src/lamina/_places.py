@@ -8,8 +8,8 @@ points at the log; its text is read from there, so the originals are stored once
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 import msgspec
 from attrs import asdict, evolve, field, frozen
@@ -17,9 +17,10 @@ from attrs import asdict, evolve, field, frozen
 from lamina._log import segment
 from lamina._records import Said, decode
 from lamina.errors import ConflictError, IntegrityError
+from lamina.logging import logger
 from lamina.model import Memory, Page
 from lamina.plugins import Catalogue
-from lamina.protocols import Commit, Get, Index, IndexUpdate, Record, Scan, Storage, Tier
+from lamina.protocols import Commit, Get, IndexUpdate, Record, Scan, Storage, Tier
 
 SCHEMA = 2
 """Of a memory's record; 1 had no ``earlier``."""
@@ -109,7 +110,8 @@ class Places:
     def __init__(self, tiers: Sequence[Place], log: Storage, catalogue: Catalogue) -> None:
         self.tiers = sorted(tiers, key=lambda t: (t[1].rank, t[0]))
         self._log, self._catalogue = log, catalogue
-        self._recovered = False
+        self._behind = {name for name, _ in self.tiers}
+        """The tiers whose indexes may have something to learn."""
 
     # ------------------------------------------------------------- reading
 
@@ -176,15 +178,33 @@ class Places:
         self._tell(name, [h for h, _ in held.values()])
 
     async def _commit(self, storage: Storage, request: Commit, lessons: Sequence[Lesson]) -> Mapping[str, int]:
-        """Write the batch with a note of what indexes have to learn of it; let them learn it; remove the notes."""
+        """Write the batch with a note of what indexes have to learn of it; let them learn it; remove the notes.
+
+        Once the batch is written the call succeeds, whatever becomes of the rest: who was told that it failed would
+        write it again. An index that cannot learn now, because another process holds it, does so with the next call.
+        """
         notes = {f"mem/{lesson.place[0]}/d/{uuid.uuid4().hex}": lesson for lesson in lessons}
         owed = {note: msgspec.msgpack.encode([*lesson.add, *lesson.remove]) for note, lesson in notes.items()}
         versions = await storage.commit(evolve(request, puts={**request.puts, **owed}))
-        for lesson in lessons:
-            await lesson.place[1].index.update(IndexUpdate(add=lesson.add, remove=lesson.remove))
-        if notes:
-            await storage.commit(Commit(deletes=frozenset(notes)))
+        learned = [
+            note
+            for note, lesson in notes.items()
+            if await self._teach(lesson.place, IndexUpdate(add=lesson.add, remove=lesson.remove))
+        ]
+        if learned:
+            with beside("notes that an index is in step could not be removed"):
+                await storage.commit(Commit(deletes=frozenset(learned)))
         return versions
+
+    async def _teach(self, place: Place, update: IndexUpdate) -> bool:
+        """Whether a tier's index took in what it has to learn."""
+        learned = False
+        with beside(f"the index of tier {place[0]!r} could not be updated"):
+            await place[1].index.update(update)
+            learned = True
+        if not learned:
+            self._behind.add(place[0])
+        return learned
 
     def _tell(self, tier: str, held: Iterable[Held]) -> None:
         if self._catalogue.observed("memory_written"):
@@ -298,37 +318,60 @@ class Places:
     # ------------------------------------------------------------- keeping indexes in step
 
     async def recover(self) -> None:
-        """Once: fill indexes that are new, and tell them what a crash kept from them."""
-        if self._recovered:
-            return
-        for name, tier in self.tiers:
-            key = f"mem/{name}/g"
-            found = (await tier.storage.get(Get(keys=[key])))[0]
-            owed: list[str] = []
-            notes = [record async for record in records(tier.storage, f"mem/{name}/d/")]
-            if found is None or found.value.decode() != tier.index.generation:
-                owed = [held.memory.id async for _, held in scan(tier.storage, f"mem/{name}/r/")]
-            for note in notes:
-                owed += msgspec.msgpack.decode(note.value)
-            await self._reindex(tier.index, owed)
-            await tier.storage.commit(
-                Commit(puts={key: tier.index.generation.encode()}, deletes=frozenset(n.key for n in notes))
-            )
-        self._recovered = True
+        """Fill indexes that are new, and tell them what a crash or another process kept from them."""
+        for place in self.tiers:
+            if place[0] in self._behind and await self._recover(place):
+                self._behind.discard(place[0])
 
-    async def _reindex(self, index: Index, ids: Sequence[str]) -> None:
-        """Tell an index what stands of these memories in any of the tiers that it serves."""
-        served = [place for place in self.tiers if place[1].index is index]
+    async def _recover(self, place: Place) -> bool:
+        """Whether the tier's index is in step now."""
+        name, tier = place
+        key = f"mem/{name}/g"
+        found = (await tier.storage.get(Get(keys=[key])))[0]
+        owed: list[str] = []
+        notes = [record async for record in records(tier.storage, f"mem/{name}/d/")]
+        if found is None or found.value.decode() != tier.index.generation:
+            owed = [held.memory.id async for _, held in scan(tier.storage, f"mem/{name}/r/")]
+        elif not notes:
+            return True
+        for note in notes:
+            owed += msgspec.msgpack.decode(note.value)
+        if not await self._reindex(place, owed):
+            return False
+        with beside(f"that the index of tier {name!r} is in step could not be written"):
+            done = Commit(puts={key: tier.index.generation.encode()}, deletes=frozenset(n.key for n in notes))
+            await tier.storage.commit(done)
+        return True
+
+    async def _reindex(self, place: Place, ids: Sequence[str]) -> bool:
+        """Tell a tier's index what stands of these memories in any of the tiers that it serves; whether it took that in."""
+        served = [p for p in self.tiers if p[1].index is place[1].index]
         for start in range(0, len(ids), BATCH):
             batch = ids[start : start + BATCH]
             found: dict[str, Found] = {}
             # Twice, because one look from the top down may miss what another process moves up.
-            for place in served * 2:
-                found |= await self._read(place, [id for id in batch if id not in found])
+            for p in served * 2:
+                found |= await self._read(p, [id for id in batch if id not in found])
             held = [f.held for f in found.values()]
             texts = await self.texts(held)
             add = {h.memory.id: text for h, text in zip(held, texts, strict=True) if text is not None}
-            await index.update(IndexUpdate(add=add, remove=frozenset(batch) - frozenset(add)))
+            if not await self._teach(place, IndexUpdate(add=add, remove=frozenset(batch) - frozenset(add))):
+                return False
+        return True
+
+
+@contextmanager
+def beside(what: str) -> Iterator[None]:
+    """For what stands beside an answer, and must not keep it back: where it fails, that is logged."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - whatever a part raises, the answer stands
+        missed(what, error)
+
+
+def missed(what: str, error: Exception) -> None:
+    """Log what could not be done beside an answer."""
+    logger().warning(what, error=f"{type(error).__name__}: {error}")
 
 
 def key_of(tier: str, id: str) -> str:

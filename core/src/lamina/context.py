@@ -223,11 +223,20 @@ class Context:
             session: Only pages of this session.
             use: Whether all of them count as used. Say false where not all will be shown, and then
                 :meth:`mark_used` for those that are: tiers keep what is used.
+
+        What stands beside the answer does not keep it back: where uses cannot be counted, or what was said last cannot
+        be taken in, because another process holds a storage or an index, that is logged.
+
+        Raises:
+            StorageError: A storage or an index cannot be read.
         """
         return await self._memories.recall(query, limit=limit, session=session, use=use)
 
     async def mark_used(self, hits: Sequence[Hit]) -> None:
-        """Count recalled memories as used: they were put before a model or a person."""
+        """Count recalled memories as used: they were put before a model or a person.
+
+        Where that cannot be written, because another process holds the storage, it is logged and no more.
+        """
         await self._memories.mark_used(hits)
 
     async def _recall_for_window(self, query: str, limit: int) -> Sequence[Hit]:
@@ -240,6 +249,8 @@ class Context:
 
         Raises:
             ConfigError: No tiers are configured.
+            StorageError: It could not be written. Once it is, the call succeeds, also where an index has to learn of it
+                later.
         """
         if not self._memories.tiers:
             raise ConfigError(["memory.tiers: empty, so nothing can be remembered; name at least one tier"])

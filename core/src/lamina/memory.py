@@ -14,8 +14,8 @@ from attrs import evolve, frozen
 
 from lamina._book import TODO, Book
 from lamina._log import segment
-from lamina._places import BATCH, RETRIES, At, Found, Held, Places, key_of, scan
-from lamina.errors import ConflictError
+from lamina._places import BATCH, RETRIES, At, Found, Held, Places, beside, key_of, missed, scan
+from lamina.errors import ClosedError, ConflictError, IntegrityError, StorageError
 from lamina.model import Hit, Memory, MemoryKind, Page
 from lamina.plugins import Catalogue
 from lamina.protocols import Commit, Get, Index, IndexHit, Scan, SearchRequest, Storage, Tier, TierReview
@@ -80,7 +80,10 @@ class Memories:
         self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = (), importance: float = 0.5,
         provenance: Sequence[str] = (),
     ) -> Memory:  # fmt: skip
-        """Write a memory to the first tier."""
+        """Write a memory to the first tier.
+
+        Once it is written the call succeeds, also where an index is locked: that learns of it with the next call.
+        """
         now = self._clock()
         memory = Memory(
             f"m-{uuid.uuid4().hex[:12]}", text, kind, tuple(tags), importance, now, now, 0, tuple(provenance)
@@ -211,7 +214,7 @@ class Memories:
         """
         if not self.tiers or limit <= 0:
             return []
-        await self.catch_up()
+        await self._catch_up_if_possible()
         scores: dict[str, float] = {}
         indexes: dict[int, Index] = {id(tier.index): tier.index for _, tier in self.tiers}
         for index in indexes.values():
@@ -229,11 +232,21 @@ class Memories:
             await self.mark_used(hits)
         return hits
 
+    async def _catch_up_if_possible(self) -> None:
+        """Catch up, unless another process holds a storage: then what is known already is the answer."""
+        try:
+            await self.catch_up()
+        except (IntegrityError, ClosedError):
+            raise
+        except StorageError as error:
+            missed("what sessions said last is not recalled yet", error)
+
     async def mark_used(self, hits: Sequence[Hit]) -> None:
-        """Count these memories as used now."""
+        """Count these memories as used now; where that cannot be written, it is logged and no more."""
         now = self._clock()
-        found = await self._places.find(list(dict.fromkeys(hit.memory.id for hit in hits)))
-        await self._places.change(found, lambda memory: evolve(memory, used_s=now, uses=memory.uses + 1))
+        with beside("uses of memories could not be counted"):
+            found = await self._places.find(list(dict.fromkeys(hit.memory.id for hit in hits)))
+            await self._places.change(found, lambda memory: evolve(memory, used_s=now, uses=memory.uses + 1))
 
     # ------------------------------------------------------------- consolidating
 
