@@ -162,6 +162,18 @@ def test_nothing_is_written_for_pages_that_say_nothing_new(kernel):
     run(work)
 
 
+def test_what_stands_for_a_missing_result_is_not_recalled(kernel):
+    async def work():
+        _, opened = opener(kernel)
+        async with opened() as ctx:
+            s = await ctx.session("s")
+            await s.add(lamina.assistant("go", lamina.ToolCall("c", "read", "{}"), lamina.ToolCall("d", "read", "{}")))
+            await s.add(lamina.tool_result("d", "said"))
+            assert [len(await ctx.recall(query)) for query in ("[no result]", "go", "said")] == [0, 1, 1]
+
+    run(work)
+
+
 def test_copies_that_an_earlier_release_left_in_a_lower_tier_go(kernel):
     async def work():
         storage, opened = opener(kernel)

@@ -14,6 +14,7 @@ from attrs import evolve, frozen
 
 from lamina._book import TODO, Book
 from lamina._log import segment
+from lamina._pages import NO_RESULT
 from lamina._places import BATCH, RETRIES, At, Found, Held, Places, beside, key_of, missed, scan
 from lamina.errors import ClosedError, ConflictError, IntegrityError, StorageError
 from lamina.model import Hit, Memory, MemoryKind, Page
@@ -177,10 +178,10 @@ class Memories:
         for id, (page, at) in zip(ids, pages, strict=True):
             known = found.get(id)
             if known is None and page.id > highest:
-                fresh.append((Found(self.tiers[0], self._of_page(session, page, at), None), page.text))
+                fresh.append((Found(self.tiers[0], self._of_page(session, page, at), None), _said(page)))
             elif known is not None and known.held.at != at and known.held.before(next):
                 memory = evolve(known.held.memory, revision=known.held.memory.revision + 1)
-                fresh.append((evolve(known, held=evolve(known.held, memory=memory, at=at)), page.text))
+                fresh.append((evolve(known, held=evolve(known.held, memory=memory, at=at)), _said(page)))
         return fresh
 
     def _of_page(self, session: str, page: Page, at: At) -> Held:
@@ -280,6 +281,15 @@ class Memories:
     async def counts(self) -> dict[str, int]:
         """How many memories each tier holds."""
         return await self._places.counts()
+
+
+def _said(page: Page) -> str:
+    """The text of a page that an index is given.
+
+    What stands for a missing result was not said; without it the text of a page only grows.
+    """
+    missing = [m for m in page.messages if m.role == "tool" and all(r.text == NO_RESULT for r in m.results)]
+    return Page(page.id, tuple(m for m in page.messages if m not in missing), ()).text if missing else page.text
 
 
 async def _hits(index: Index, query: str, limit: int, session: str | None) -> list[IndexHit]:
