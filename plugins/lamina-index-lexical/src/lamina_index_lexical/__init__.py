@@ -10,13 +10,14 @@ from attrs import field, frozen, validators
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
 from lamina.protocols import Index
+from lamina.trust import outside_home
 
 
 @frozen
 class LexicalSettings:
     """Settings of the lexical index."""
 
-    path: str = "lexical.db"
+    path: str = field(default="lexical.db", metadata={"trust": outside_home})
     """Database file; created if missing (mode 0600). Relative paths lie in lamina's home folder."""
     busy_timeout_s: float = field(default=5.0, validator=validators.gt(0))
     """Seconds to wait for another process that writes."""
