@@ -19,6 +19,7 @@ import attrs
 from attrs import Factory, field, frozen, validators
 
 from lamina import trust
+from lamina._bounded import LEAST
 from lamina._guard import Guard, Shape
 from lamina._structure import structure
 from lamina.errors import ConfigError, PluginError
@@ -81,8 +82,8 @@ class CallSettings:
     """The executor; without one, calls run directly."""
     timeout_s: float = field(default=60.0, validator=validators.gt(0))
     """How long one call may take."""
-    result_tokens: int = field(default=2000, validator=validators.gt(0))
-    """Larger results are shown as head and tail where the caller asks for a bounded text."""
+    result_tokens: int = field(default=2000, validator=validators.ge(LEAST))
+    """Larger results are logged whole by :meth:`lamina.Session.add_result`, and shown as head, tail and page."""
     grants: tuple[Grant, ...] = field(default=(), metadata={"trust": True})
     """Permissions by tool name or glob, the first that fits counts; what none fits is allowed."""
 

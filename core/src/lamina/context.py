@@ -70,7 +70,7 @@ class Context:
         tiers = [(name, await opened.open("tier", name)) for name in config.memory.tiers]
         self._memories = Memories(tiers, storage, self._book, time.time, config.catalogue)
         self._shared = Shared(
-            storage, parts, self.formats, window.format or next(iter(sorted(self.formats)), ""), config.catalogue, window.budget, window.recall_share, window.recall_limit,
+            storage, parts, self.formats, window.format or next(iter(sorted(self.formats)), ""), config.catalogue, window.budget, config.calls.result_tokens, window.recall_share, window.recall_limit,
             recall=self._recall_for_window, mark_used=self._memories.mark_used, owing=bool(tiers), fork=self._empty_session,
         )  # fmt: skip
         executor = await opened.open("executor", config.calls.executor) if config.calls.executor else None

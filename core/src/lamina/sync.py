@@ -68,6 +68,10 @@ class SyncSession:
         """Log messages; see :meth:`lamina.Session.add`."""
         return self._loop.run(self._session.add(*messages))
 
+    def add_result(self, result: CallResult) -> str:
+        """Log what a call came to, and give what to show of it; see :meth:`lamina.Session.add_result`."""
+        return self._loop.run(self._session.add_result(result))
+
     def window(self, budget: int | None = None, *, query: str | None = None, tools: Sequence[ToolSpec] = ()) -> Window:
         """The window that fits the budget; see :meth:`lamina.Session.window`."""
         return self._loop.run(self._session.window(budget, query=query, tools=tools))
