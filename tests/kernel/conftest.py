@@ -263,5 +263,5 @@ def kernel(tmp_path_factory):
 
     opened.DictStorage, opened.WordIndex, opened.NewestPager = DictStorage, WordIndex, NewestPager
     opened.HeadCompressor, opened.catalogue_of, opened.NoSettings = HeadCompressor, catalogue_of, NoSettings
-    opened.Parts = Parts
+    opened.Parts, opened.SmallTier = Parts, SmallTier
     return opened

@@ -78,6 +78,9 @@ def test_the_synchronous_face_works_inside_a_running_loop(kernel, monkeypatch):
             assert s.add(lamina.user("we chose port 8417"), lamina.user("w " * 30)) == [1, 2]
             assert s.window(60).tokens <= 60
             s.checkpoint("x")
+            s.add(lamina.assistant("", lamina.ToolCall("c", "echo", '{"text": "hi"}')))
+            assert s.add_result(ctx.call(lamina.Call("echo", {"text": "hi"}, id="c"))) == "hi"
+            s.rollback("x")
             s.pin(1)
             s.unpin(1)
             s.add(lamina.user("more"))

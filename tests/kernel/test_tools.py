@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -124,14 +125,162 @@ def test_grants_deny_and_ask(kernel):
 
     async def asked(ctx):
         assert (await ctx.tools.call(Call("echo", {"text": "please"}))).text == "please"
-        with pytest.raises(DeniedError, match="no authorize hook allowed it"):
+        with pytest.raises(DeniedError, match="the authorize hook of dist-1 said False"):
             await ctx.tools.call(Call("echo", {"text": "now"}))
 
     in_context(kernel, denied, {"calls": {"grants": [{"tool": "e*", "decision": "deny"}]}})
     ask = {"calls": {"grants": [{"tool": "echo", "decision": "ask"}]}}
     in_context(kernel, asked, ask, Guard())
-    with pytest.raises(DeniedError):
+    with pytest.raises(DeniedError, match="no authorize hook allowed it"):
         in_context(kernel, asked, ask)
+
+
+class Deciding:
+    """Says the same of every call, or raises it."""
+
+    def __init__(self, decision):
+        self.decision = decision
+
+    @hookimpl
+    def authorize(self, call):
+        if isinstance(self.decision, Exception):
+            raise self.decision
+        return self.decision
+
+
+@pytest.mark.parametrize(
+    ("decisions", "allowed"),
+    [
+        ([None], False),
+        ([True], True),
+        ([True, None], True),
+        ([True, False], False),
+        ([True, "yes"], False),
+        ([True, RuntimeError("no policy file")], False),
+    ],
+)
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_call_is_allowed_where_one_hook_says_so_and_no_other_objects_in_any_order(kernel, decisions, allowed, turn):
+    async def work(ctx):
+        (result,) = await ctx.tools.gather([Call("echo", {"text": "x"})])
+        assert result.error is not allowed
+
+    hooks = [Deciding(decision) for decision in decisions][::turn]
+    in_context(kernel, work, {"calls": {"grants": [{"tool": "echo", "decision": "ask"}]}}, *hooks)
+
+
+def test_a_hook_that_raises_denies_its_call_alone_and_is_named(kernel):
+    class Guard:
+        @hookimpl
+        def authorize(self, call):
+            if call.arguments["text"] == "bad":
+                raise OSError("no policy file")
+            return True
+
+    async def work(ctx):
+        good, bad = await ctx.tools.gather([Call("echo", {"text": "good"}), Call("echo", {"text": "bad"})])
+        assert (good.text, good.error) == ("good", False)
+        assert bad.error
+        assert "the authorize hook of dist-1 failed: OSError: no policy file" in bad.text
+
+    in_context(kernel, work, {"calls": {"grants": [{"tool": "echo", "decision": "ask"}]}}, Guard())
+
+
+def test_a_schema_that_is_none_refuses_its_tools_calls_alone(kernel):
+    async def never(request):
+        raise AssertionError
+
+    async def work(ctx):
+        ctx.tools.register(made("lost", never, properties={"a": {"$ref": "#/nowhere"}}))
+        good, bad = await ctx.tools.gather([Call("echo", {"text": "x"}), Call("lost", {"a": 1})])
+        assert (good.text, bad.error) == ("x", True)
+        assert "arguments of 'lost' cannot be checked by its schema" in bad.text
+
+    in_context(kernel, work)
+
+
+@pytest.mark.parametrize(
+    ("own", "text"),
+    [
+        (TimeoutError("the server did not answer"), "TimeoutError: the server did not answer"),
+        (TimeoutError(), "TimeoutError"),
+    ],
+)
+@pytest.mark.parametrize("executor", [False, True])
+def test_a_tools_own_time_out_is_told_in_its_own_words(kernel, own, text, executor):
+    async def fails(request):
+        raise own
+
+    async def work(ctx):
+        ctx.tools.register(made("fails", fails))
+        result = await ctx.tools.call(Call("fails"))
+        assert (result.error, result.text) == (True, text)
+
+    settings = {"calls": {"executor": "timed"}} if executor else {}
+    in_context(kernel, work, settings, TimedExecutors(kernel))
+
+
+class TimedExecutors:
+    """Offers an executor that ends what takes too long."""
+
+    def __init__(self, kernel):
+        self.settings = kernel.NoSettings
+
+    async def execute(self, request):
+        async with asyncio.timeout(request.timeout_s):
+            return await request.run()
+
+    @hookimpl
+    def register_executor(self, register):
+        @asynccontextmanager
+        async def opener(settings, host):
+            yield self
+
+        register("timed", opener, self.settings)
+
+
+def test_a_call_that_takes_too_long_for_its_executor_is_told_so(kernel):
+    async def forever(request):
+        await asyncio.Event().wait()
+
+    async def work(ctx):
+        ctx.tools.register(made("forever", forever))
+        assert (await ctx.tools.call(Call("forever"))).text == "forever took longer than 0.01 s"
+
+    in_context(kernel, work, {"calls": {"timeout_s": 0.01, "executor": "timed"}}, TimedExecutors(kernel))
+
+
+def test_a_tool_that_waits_for_what_was_cancelled_fails_alone(kernel):
+    async def waits(request):
+        waiting = asyncio.ensure_future(asyncio.Event().wait())
+        waiting.cancel()
+        await waiting
+
+    async def work(ctx):
+        ctx.tools.register(made("waits", waits))
+        good, bad = await ctx.tools.gather([Call("echo", {"text": "x"}), Call("waits")])
+        assert (good.text, bad.error) == ("x", True)
+        assert "was cancelled" in bad.text
+
+    in_context(kernel, work)
+
+
+def test_who_cancels_a_call_is_not_answered_by_a_result(kernel):
+    started = asyncio.Event()
+
+    async def forever(request):
+        started.set()
+        await asyncio.Event().wait()
+
+    async def work(ctx):
+        ctx.tools.register(made("forever", forever))
+        task = asyncio.ensure_future(ctx.tools.call(Call("forever")))
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    in_context(kernel, work)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65, "a.b", "ü"])

@@ -59,6 +59,20 @@ Made = tuple[Sequence[LogRecord], Mapping[int, bytes]]
 """Records to append, and source bytes by number."""
 
 
+@frozen
+class Growth:
+    """What a session's log says from some record on."""
+
+    pages: Sequence[tuple[Page, tuple[tuple[str, int], ...]]]
+    """The pages that grew or are new, each with all its log records (owner session, sequence number)."""
+    next: int
+    """Sequence number of the first record that is not in it."""
+    rollbacks: int
+    """How often the session had been rolled back."""
+    live: frozenset[int] | None
+    """The ids of all pages where the session was rolled back since; then all of them are in it."""
+
+
 class Book:
     """One session's log and what follows from it.
 
@@ -94,6 +108,9 @@ class Book:
         self.checkpoints: dict[str, int] = {}
         self.seqs: dict[int, list[tuple[str, int]]] = {}
         """Page to its records in the log (owner session, sequence number)."""
+        self._said_at: list[int] = []
+        """Sequence numbers of what was said, ascending; beside each, in the next list, a page that it belongs to."""
+        self._said_in: list[int] = []
         self.rollbacks = 0
         """How often the session was rolled back; derived data is checked against it."""
         return Pages(self._parts.count, self._parts.count.info)
@@ -114,13 +131,6 @@ class Book:
             self.format, self.source, self._created_s = listed["format"], listed["source"], listed["created_s"]
             self._listed = info
         await self.reload()
-
-    async def refresh(self) -> None:
-        """Take in what other processes logged since."""
-        if self._shared:
-            async with self.lock:
-                if self._torn or await self.log.grown():
-                    await self.reload()
 
     async def reload(self) -> None:
         """Read the log from the beginning; call it under the lock."""
@@ -168,6 +178,8 @@ class Book:
             self.digests.append(said.digest)
         for page in ids:
             self.seqs.setdefault(page, []).append((owner, seq))
+            self._said_at.append(seq)
+            self._said_in.append(page)
             if said.source is not None:
                 sources = engine.pages.sources.setdefault(page, [])
                 if (owner, said.source) not in sources[-2:]:
@@ -231,12 +243,27 @@ class Book:
             return {}
         return {f"{TODO}{segment(self.id)}": self.id.encode()}
 
-    def since(self, after: int) -> list[tuple[Page, list[tuple[str, int]]]]:
-        """The pages beyond an id with their log records, for the tiers; the next message leaves a new note."""
-        self._owed = False
-        pages = self.engine.pages
-        start = bisect.bisect_right(pages.ids, after)
-        return [(page, self.seqs.get(page.id, [])) for page in pages.all[start:]]
+    async def since(self, seq: int, rollbacks: int) -> Growth:
+        """What the log says from ``seq`` on, by whatever process, for the tiers; the next message leaves a new note.
+
+        Args:
+            seq: Sequence number of the first record that is wanted.
+            rollbacks: How often the session had been rolled back when that was learned.
+        """
+        # Under the lock, because what is being written is applied already and may yet fail.
+        async with self.lock:
+            if self._torn or (self._shared and await self.log.grown()):
+                await self.reload()
+            self._owed = False
+            pages = self.engine.pages
+            known = rollbacks == self.rollbacks
+            start = bisect.bisect_left(self._said_at, seq) if known else 0
+            found = []
+            for id in sorted(set(self._said_in[start:])):
+                position = pages.position(id)
+                if position is not None:
+                    found.append((pages.all[position], tuple(self.seqs[id])))
+            return Growth(found, self.log.next, self.rollbacks, None if known else frozenset(pages.ids))
 
     def _listing(self) -> dict[str, bytes]:
         return {f"ses/{segment(self.id)}": msgspec.msgpack.encode(asdict(self.info))}

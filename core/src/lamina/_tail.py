@@ -9,7 +9,7 @@ from attrs import frozen
 from lamina._counting import CheckedCounter
 from lamina.model import Hit, Message
 from lamina.protocols import Entry, Verbatim
-from lamina.rendering import notice, recalled_text
+from lamina.rendering import notice, quoted, recalled_text
 from lamina.window import Slot
 
 _LEAST = 40
@@ -24,6 +24,8 @@ class Tail:
     tokens: int = 0
     slots: tuple[Slot, ...] = ()
     """For the ledger."""
+    hits: tuple[Hit, ...] = ()
+    """Those that stand in it, best first."""
 
 
 def build_tail(hits: Sequence[Hit], room: int, count: CheckedCounter, frame: int) -> Tail:
@@ -52,7 +54,7 @@ def build_tail(hits: Sequence[Hit], room: int, count: CheckedCounter, frame: int
         Entry(hit.page or 0, hit.page or 0, Verbatim(), f"recalled from {hit.tier}", hit.score) for hit, _ in taken
     )
     message = notice(recalled_text(taken))
-    return Tail((message,), tokens, (Slot(entries, (message,), tokens),))
+    return Tail((message,), tokens, (Slot(entries, (message,), tokens),), tuple(hit for hit, _ in taken))
 
 
 def _cut(text: str, room: int, count: CheckedCounter) -> str:
@@ -63,7 +65,7 @@ def _cut(text: str, room: int, count: CheckedCounter) -> str:
     low, high = 0, len(text)
     while low < high:
         middle = (low + high + 1) // 2
-        if count((text[:middle],))[0] <= room:
+        if count((quoted(text[:middle]),))[0] <= room:
             low = middle
         else:
             high = middle - 1

@@ -1,5 +1,6 @@
 """The configuration: a profile < one TOML file < the environment < arguments.
 
+A file that merely lies in the working folder may set only what is harmless; see :mod:`lamina.trust`.
 Parts are named instances (``[storages.cold] use = "sqlite"``); a name that has no table is the strategy of that
 name with its default settings. Every fault is reported at once, with its path, the value, where the value came
 from, and the remedy. Nothing falls back silently.
@@ -10,13 +11,16 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import attrs
 from attrs import Factory, field, frozen, validators
 
+from lamina import trust
+from lamina._bounded import LEAST
+from lamina._guard import Guard, Shape
 from lamina._structure import structure
 from lamina.errors import ConfigError, PluginError
 from lamina.logging import LEVELS
@@ -78,9 +82,9 @@ class CallSettings:
     """The executor; without one, calls run directly."""
     timeout_s: float = field(default=60.0, validator=validators.gt(0))
     """How long one call may take."""
-    result_tokens: int = field(default=2000, validator=validators.gt(0))
-    """Larger results are shown as head and tail where the caller asks for a bounded text."""
-    grants: tuple[Grant, ...] = ()
+    result_tokens: int = field(default=2000, validator=validators.ge(LEAST))
+    """Larger results are logged whole by :meth:`lamina.Session.add_result`, and shown as head, tail and page."""
+    grants: tuple[Grant, ...] = field(default=(), metadata={"trust": True})
     """Permissions by tool name or glob, the first that fits counts; what none fits is allowed."""
 
 
@@ -88,9 +92,9 @@ class CallSettings:
 class PluginSettings:
     """``[plugins]``: which distributions may be imported."""
 
-    block: tuple[str, ...] = ()
+    block: tuple[str, ...] = field(default=(), metadata={"trust": True})
     """Distribution names or globs that are never imported."""
-    allow: tuple[str, ...] | None = None
+    allow: tuple[str, ...] | None = field(default=None, metadata={"trust": True})
     """If given, nothing else is imported."""
 
 
@@ -118,11 +122,13 @@ SECTIONS: dict[str, type] = {
 class Top:
     """The keys outside of any table."""
 
-    profile: str | None = None
+    profile: str | None = field(default=None, metadata={"trust": True})
     """Which profile to start from, where several are installed."""
-    namespace: str = field(default="default", validator=validators.matches_re(r"[^\x00/]{1,100}"))
+    namespace: str = field(
+        default="default", validator=validators.matches_re(r"[^\x00/]{1,100}"), metadata={"trust": True}
+    )
     """The tenant: nothing of one namespace is visible in another."""
-    home: str = Factory(lambda: default_home())
+    home: str = field(default=Factory(lambda: default_home()), metadata={"trust": True})
     """The folder that relative paths of plugins lie in."""
     seed: int | None = None
     """Seeds the random generator that parts are given, for repeatable runs."""
@@ -165,18 +171,25 @@ class Config:
     catalogue: Catalogue
     """What is installed."""
     file: Path | None = None
+    untrusted: Path | None = None
+    """The file again, where it was found in the working folder and is not trusted."""
+    vouched: frozenset[tuple[str, str]] = frozenset()
+    """Kind and name of the parts that something else than that file names."""
 
     def instance(self, kind: str, name: str) -> Instance:
         """A named instance, or the strategy of that name with its defaults.
 
         Raises:
-            ConfigError: It has required settings and no table.
+            ConfigError: It has required settings and no table, or only a file that is not trusted asks for it.
             UnknownPluginError: Nothing of that name is configured or installed.
         """
         known = self.instances.get((kind, name))
         if known is not None:
             return known
         offer = self.catalogue.find(kind, name)
+        # Here are the parts that others name in settings of their own, which only they understand.
+        if self.untrusted and trust.needs_trust(offer.settings) and (kind, name) not in self.vouched:
+            raise ConfigError([str(trust.Untrusted(self.untrusted, (f"{TABLES[kind]}.{name}",)))])
         settings, faults = structure(offer.settings, {}, f"{TABLES[kind]}.{name}", {})
         if faults:
             raise ConfigError(faults)
@@ -216,12 +229,13 @@ def load(
         ConfigError: With every fault.
     """
     faults: list[str] = []
-    file, layers = _layers(path, settings, os.environ if environ is None else environ, faults)
+    environ = os.environ if environ is None else environ
+    file, layers, trusted = _layers(path, settings, environ, faults)
     if profile is not None:
         layers.append(("argument", {"profile": profile}))
     early, _ = _merge(layers)
     if catalogue is None:
-        catalogue = _discover(early)
+        catalogue = _discover(layers, trusted)
     named = early.get("profile")
     try:
         profile_name, base = catalogue.profile(named if isinstance(named, str) else None)
@@ -229,7 +243,12 @@ def load(
         faults += error.faults if isinstance(error, ConfigError) else [str(error)]
         profile_name, base = None, {}
     tree, origins = _merge([(f"profile {profile_name}", base), *layers])
-    return _structured(tree, origins, catalogue, file, faults)
+    guard = Guard(SHAPE, catalogue, layers[0][1], tree, origins, layers[0][0])
+    offences = () if trusted or file is None else guard.offences()
+    if offences and file is not None:
+        faults.append(str(trust.Untrusted(file, offences)))
+    config = _structured(tree, origins, catalogue, file, faults)
+    return config if trusted else attrs.evolve(config, untrusted=file, vouched=guard.vouched())
 
 
 def installed(
@@ -248,29 +267,48 @@ def installed(
     Raises:
         ConfigError: The file is not there, or no TOML.
     """
-    _, layers = _layers(path, settings, os.environ if environ is None else environ, [])
-    return _discover(_merge(layers)[0])
+    _, layers, trusted = _layers(path, settings, os.environ if environ is None else environ, [])
+    return _discover(layers, trusted)
+
+
+def guarded_keys(given: Mapping[str, Any], catalogue: Catalogue) -> tuple[str, ...]:
+    """The paths of the settings among these that need trust; see :mod:`lamina.trust`."""
+    tree, origins = _merge([("file", given)])
+    return Guard(SHAPE, catalogue, given, tree, origins, "file").offences()
 
 
 def _layers(
     path: str | Path | None, settings: Mapping[str, Any] | None, environ: Mapping[str, str], faults: list[str]
-) -> tuple[Path | None, list[tuple[str, Mapping[str, Any]]]]:
-    file, from_file = _read_file(path, environ)
-    return file, [
+) -> tuple[Path | None, list[tuple[str, Mapping[str, Any]]], bool]:
+    """The file, what it, the environment and arguments set, and whether the file may set everything."""
+    file, from_file = read_file(path, environ)
+    named = bool(path or environ.get("LAMINA_CONFIG"))
+    layers = [
         (str(file) if file else "file", from_file),
         ("environment", _from_environment(environ, faults)),
         ("argument", settings or {}),
     ]
+    return file, layers, named or file is None or trust.is_trusted(from_file, environ)
 
 
-def _discover(early: Mapping[str, Any]) -> Catalogue:
-    # Before anything else is known, because what is blocked must not be imported.
+def _discover(layers: Sequence[tuple[str, Mapping[str, Any]]], trusted: bool) -> Catalogue:
+    # Before anything else is known, because what is blocked must not be imported. A file that is not trusted blocks
+    # nothing: not the plugin that asks before a call either.
+    early, _ = _merge([*layers] if trusted else [*layers[1:]])
     chosen, _ = structure(PluginSettings, _table(early, "plugins"), "plugins", {})
     chosen = chosen or PluginSettings()
     return discover(chosen.block, chosen.allow)
 
 
-def _read_file(path: str | Path | None, environ: Mapping[str, str]) -> tuple[Path | None, Mapping[str, Any]]:
+def read_file(
+    path: str | Path | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Path | None, Mapping[str, Any]]:
+    """The configuration file that :func:`load` would read, and what it sets; nothing where there is none.
+
+    Raises:
+        ConfigError: It was named and is not there, or is no TOML.
+    """
+    environ = os.environ if environ is None else environ
     named = path or environ.get("LAMINA_CONFIG")
     candidates = [Path(named)] if named else [Path("lamina.toml"), Path("pyproject.toml")]
     for candidate in candidates:
@@ -436,6 +474,8 @@ REFERENCES = (
     ("calls", "executor", "executor"),
 )
 """Section, key and kind of every part that the kernel's own sections name."""
+
+SHAPE = Shape(Top, SECTIONS, TABLES, REFERENCES)
 
 
 def _references(

@@ -71,8 +71,8 @@ class Context:
         tiers = [(name, await opened.open("tier", name)) for name in config.memory.tiers]
         self._memories = Memories(tiers, storage, self._book, time.time, config.catalogue)
         self._shared = Shared(
-            storage, parts, self.formats, window.format or next(iter(sorted(self.formats)), ""), config.catalogue, window.budget, window.recall_share, window.recall_limit,
-            recall=self._recall_for_window, owing=bool(tiers), fork=self._empty_session,
+            storage, parts, self.formats, window.format or next(iter(sorted(self.formats)), ""), config.catalogue, window.budget, config.calls.result_tokens, window.recall_share, window.recall_limit,
+            recall=self._recall_for_window, mark_used=self._memories.mark_used, owing=bool(tiers), fork=self._empty_session,
         )  # fmt: skip
         executor = await opened.open("executor", config.calls.executor) if config.calls.executor else None
         self.tools = Registry(config.calls, config.catalogue, executor)
@@ -215,18 +215,33 @@ class Context:
 
     # ------------------------------------------------------------- memory
 
-    async def recall(self, query: str, *, limit: int = 10, session: str | None = None) -> list[Hit]:
+    async def recall(self, query: str, *, limit: int = 10, session: str | None = None, use: bool = True) -> list[Hit]:
         """The memories that fit the query best, from all tiers, each with its text, scores and tier.
 
         Args:
             query: Any text.
             limit: At most so many.
             session: Only pages of this session.
-        """
-        return await self._memories.recall(query, limit=limit, session=session)
+            use: Whether all of them count as used. Say false where not all will be shown, and then
+                :meth:`mark_used` for those that are: tiers keep what is used.
 
-    async def _recall_for_window(self, query: str, limit: int, session: str) -> Sequence[Hit]:
-        return await self.recall(query, limit=limit)
+        What stands beside the answer does not keep it back: where uses cannot be counted, or what was said last cannot
+        be taken in, because another process holds a storage or an index, that is logged.
+
+        Raises:
+            StorageError: A storage or an index cannot be read.
+        """
+        return await self._memories.recall(query, limit=limit, session=session, use=use)
+
+    async def mark_used(self, hits: Sequence[Hit]) -> None:
+        """Count recalled memories as used: they were put before a model or a person.
+
+        Where that cannot be written, because another process holds the storage, it is logged and no more.
+        """
+        await self._memories.mark_used(hits)
+
+    async def _recall_for_window(self, query: str, limit: int) -> Sequence[Hit]:
+        return await self._memories.recall(query, limit=limit, use=False)
 
     async def remember(
         self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = (), importance: float = 0.5
@@ -235,6 +250,8 @@ class Context:
 
         Raises:
             ConfigError: No tiers are configured.
+            StorageError: It could not be written. Once it is, the call succeeds, also where an index has to learn of it
+                later.
         """
         if not self._memories.tiers:
             raise ConfigError(["memory.tiers: empty, so nothing can be remembered; name at least one tier"])

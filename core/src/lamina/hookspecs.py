@@ -173,6 +173,9 @@ class Hooks:
     def call_finished(self, result: CallResult) -> None:
         """A tool call came to its end, well or not."""
 
-    @hookspec(firstresult=True)
+    @hookspec
     def authorize(self, call: Call) -> bool | None:
-        """Decide about a call whose grant says ``ask``: true, false, or ``None`` to leave it to others."""
+        """Decide about a call whose grant says ``ask``: true, false, or ``None`` to leave it to others.
+
+        All are asked, in no order. The call is allowed where one says true, and none says anything else or raises.
+        """

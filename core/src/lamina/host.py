@@ -26,8 +26,12 @@ from lamina.protocols import (
 class Services(Protocol):
     """What tools may do with the context that they are opened in (given by ``host.services``)."""
 
-    async def recall(self, query: str, *, limit: int = 10, session: str | None = None) -> Any:
+    async def recall(self, query: str, *, limit: int = 10, session: str | None = None, use: bool = True) -> Any:
         """Hits for a query; see :meth:`lamina.Context.recall`."""
+        ...
+
+    async def mark_used(self, hits: Sequence[Any]) -> Any:
+        """Count hits as used that a model was shown; see :meth:`lamina.Context.mark_used`."""
         ...
 
     async def remember(self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = ()) -> Any:

@@ -1,30 +1,26 @@
 """Memories in tiers: they follow the log, are recalled from wherever they are, and move by each tier's policy.
 
-Keys in a tier's storage: ``mem/TIER/r/ID`` for records, ``mem/TIER/d/BATCH`` for what its index still has to learn
-(written with the records, removed once the index has it), ``mem/TIER/g`` for the index's generation, and in the
-first tier ``cur/SESSION`` for how far it has followed a session. A page's memory points at the log; its text is
-read from there, so the originals are stored once.
+How far the tiers have followed a session stands in the first tier's storage, under ``cur/SESSION``.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any
 
 import msgspec
-from attrs import asdict, evolve, frozen
+from attrs import evolve, frozen
 
 from lamina._book import TODO, Book
 from lamina._log import segment
-from lamina._records import Said, decode
-from lamina.errors import ConflictError
+from lamina._pages import NO_RESULT
+from lamina._places import BATCH, RETRIES, At, Found, Held, Places, beside, key_of, missed, scan
+from lamina.errors import ClosedError, ConflictError, IntegrityError, StorageError
 from lamina.model import Hit, Memory, MemoryKind, Page
 from lamina.plugins import Catalogue
-from lamina.protocols import Commit, Get, Index, IndexUpdate, Scan, SearchRequest, Storage, Tier, TierReview
+from lamina.protocols import Commit, Get, Index, IndexHit, Scan, SearchRequest, Storage, Tier, TierReview
 
-_BATCH = 500
 _ROUNDS = 3
 
 
@@ -38,23 +34,30 @@ class Moved:
 
 
 @frozen
-class _Kept:
-    """A memory as a tier keeps it."""
+class Cursor:
+    """How far the tiers have followed a session."""
 
-    memory: Memory
-    session: str | None = None
-    page: int | None = None
-    at: tuple[tuple[str, int], ...] = ()
-    """The log records (owner session, sequence number) that hold a page's text."""
+    next: int = 0
+    """Sequence number of the first log record that they do not know."""
+    rollbacks: int = 0
+    """How often the session had been rolled back by then."""
+    highest: int = 0
+    """The highest id of a page that was taken in."""
 
     def pack(self) -> bytes:
-        return msgspec.msgpack.encode([1, asdict(self.memory), self.session, self.page, self.at])
+        """The cursor's bytes."""
+        return msgspec.msgpack.encode([self.next, self.rollbacks, self.highest])
 
     @classmethod
-    def unpack(cls, data: bytes) -> _Kept:
-        _, memory, session, page, at = msgspec.msgpack.decode(data)
-        memory["tags"], memory["provenance"] = tuple(memory["tags"]), tuple(memory["provenance"])
-        return cls(Memory(**memory), session, page, tuple((owner, seq) for owner, seq in at))
+    def unpack(cls, data: bytes) -> Cursor:
+        """The cursor of these bytes."""
+        match msgspec.msgpack.decode(data):
+            case [after, rollbacks]:
+                # Written when pages were followed by their ids, which passed by what joined an old one: the session
+                # is looked through once more, and what is known of it already costs no writing.
+                return cls(0, rollbacks, after + 1)
+            case fields:
+                return cls(*fields)
 
 
 class Memories:
@@ -68,9 +71,9 @@ class Memories:
         clock: Callable[[], float],
         catalogue: Catalogue,
     ) -> None:
-        self.tiers = sorted(tiers, key=lambda t: (t[1].rank, t[0]))
-        self._log, self._book, self._clock, self._catalogue = log, book, clock, catalogue
-        self._recovered = False
+        self._places = Places(tiers, log, catalogue)
+        self.tiers = self._places.tiers
+        self._log, self._book, self._clock = log, book, clock
 
     # ------------------------------------------------------------- writing
 
@@ -78,30 +81,17 @@ class Memories:
         self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = (), importance: float = 0.5,
         provenance: Sequence[str] = (),
     ) -> Memory:  # fmt: skip
-        """Write a memory to the first tier."""
+        """Write a memory to the first tier.
+
+        Once it is written the call succeeds, also where an index is locked: that learns of it with the next call.
+        """
         now = self._clock()
         memory = Memory(
             f"m-{uuid.uuid4().hex[:12]}", text, kind, tuple(tags), importance, now, now, 0, tuple(provenance)
         )
-        await self._recover()
-        await self._write(self.tiers[0], {memory.id: (_Kept(memory), text)})
+        await self._places.recover()
+        await self._places.write(self.tiers[0], {memory.id: (Held(memory), text)})
         return memory
-
-    async def _write(
-        self, place: tuple[str, Tier], kept: Mapping[str, tuple[_Kept, str]], drop: Iterable[str] = ()
-    ) -> None:
-        """Put memories (with their texts) into a tier and its index, and drop others; crash-safe by a note."""
-        name, tier = place
-        note = f"mem/{name}/d/{uuid.uuid4().hex}"
-        dropped = frozenset(drop)
-        puts = {_key(name, id): k.pack() for id, (k, _) in kept.items()}
-        puts[note] = msgspec.msgpack.encode([*kept, *dropped])
-        await tier.storage.commit(Commit(puts=puts, deletes=frozenset(_key(name, id) for id in dropped)))
-        await tier.index.update(IndexUpdate(add={id: text for id, (_, text) in kept.items()}, remove=dropped))
-        await tier.storage.commit(Commit(deletes=frozenset({note})))
-        if self._catalogue.observed("memory_written"):
-            for k, _ in kept.values():
-                self._catalogue.notify("memory_written", memory=k.memory, tier=name)
 
     # ------------------------------------------------------------- following the log
 
@@ -112,11 +102,11 @@ class Memories:
         """
         if not self.tiers:
             return 0
-        await self._recover()
+        await self._places.recover()
         taken = 0
         # Another process may go on talking: what it says meanwhile is for the next time.
         for _ in range(_ROUNDS):
-            notes = await self._log.scan(Scan(prefix=TODO, limit=_BATCH))
+            notes = await self._log.scan(Scan(prefix=TODO, limit=BATCH))
             if not notes:
                 break
             for note in notes:
@@ -128,136 +118,136 @@ class Memories:
 
     async def _follow(self, id: str) -> int:
         book = await self._book(id)
-        await book.refresh()
-        name, tier = self.tiers[0]
+        storage = self.tiers[0][1].storage
         key = f"cur/{segment(id)}"
-        found = (await tier.storage.get(Get(keys=[key])))[0]
-        after, rollbacks = msgspec.msgpack.decode(found.value) if found else (0, 0)
-        if rollbacks != book.rollbacks:
-            await self._void(id, set(book.engine.pages.ids))
-            after = 0
-        pages = book.since(after)
-        fresh = [(page, at) for page, at in pages if page.role != "system"]
-        for start in range(0, len(fresh), _BATCH):
-            batch = {f"{id}#{p.id}": (self._of_page(id, p, at), p.text) for p, at in fresh[start : start + _BATCH]}
-            await self._write((name, tier), batch)
-        if pages:
-            # The newest page may still grow: it is taken in again next time.
-            cursor = [pages[-1][0].id - 1, book.rollbacks]
-            await tier.storage.commit(Commit(puts={key: msgspec.msgpack.encode(cursor)}))
-        return len(fresh)
+        stored = (await storage.get(Get(keys=[key])))[0]
+        cursor = Cursor() if stored is None else Cursor.unpack(stored.value)
+        growth = await book.since(cursor.next, cursor.rollbacks)
+        if growth.live is not None:
+            await self._void(id, growth.live, growth.next)
+        pages = [(page, at) for page, at in growth.pages if page.role != "system"]
+        reached = Cursor(growth.next, growth.rollbacks, max([cursor.highest, *(page.id for page, _ in pages)]))
+        taken = 0
+        for start in range(0, len(pages), BATCH):
+            taken += await self._take_in(id, pages[start : start + BATCH], cursor.highest, reached.next)
+        if reached != cursor:
+            # Who lost to another process may leave it: that one read what the same note, or a newer one, speaks of.
+            with suppress(ConflictError):
+                expect = {key: stored.version if stored else None}
+                await storage.commit(Commit(puts={key: reached.pack()}, expect=expect))
+        return taken
 
-    def _of_page(self, session: str, page: Page, at: Sequence[tuple[str, int]]) -> _Kept:
+    async def _take_in(self, session: str, pages: Sequence[tuple[Page, At]], highest: int, next: int) -> int:
+        """Write what is new of these pages, each with its log records; gives how many are.
+
+        Args:
+            session: Whose pages they are.
+            pages: At most a batch of them.
+            highest: Pages up to this id were taken in before: what is not found of them was deleted since.
+            next: Log records from this one on are not in them: who knows of those is ahead of us.
+        """
+        taken = 0
+        for _ in range(RETRIES):
+            fresh = await self._fresh(session, pages, highest, next)
+            try:
+                for place in self.tiers:
+                    here = {f.held.memory.id: f for f, _ in fresh if f.place is place}
+                    texts = {f.held.memory.id: text for f, text in fresh}
+                    if here:
+                        expect = {key_of(place[0], id): f.version for id, f in here.items()}
+                        await self._places.write(
+                            place, {id: (f.held, texts[id]) for id, f in here.items()}, expect=expect
+                        )
+                        taken += len(here)
+            except ConflictError as error:
+                conflict = error
+            else:
+                return taken
+        raise conflict
+
+    async def _fresh(
+        self, session: str, pages: Sequence[tuple[Page, At]], highest: int, next: int
+    ) -> list[tuple[Found, str]]:
+        """What tiers do not know yet of these pages: where each is to stand, as what, and its text."""
+        ids = [f"{session}#{page.id}" for page, _ in pages]
+        found = await self._places.find(ids)
+        missing = [id for id, (page, _) in zip(ids, pages, strict=True) if id not in found and page.id <= highest]
+        # Again, because one look from the top down may miss what another process moves up.
+        found |= await self._places.find(missing)
+        fresh: list[tuple[Found, str]] = []
+        for id, (page, at) in zip(ids, pages, strict=True):
+            known = found.get(id)
+            if known is None and page.id > highest:
+                fresh.append((Found(self.tiers[0], self._of_page(session, page, at), None), _said(page)))
+            elif known is not None and known.held.at != at and known.held.before(next):
+                memory = evolve(known.held.memory, revision=known.held.memory.revision + 1)
+                fresh.append((evolve(known, held=evolve(known.held, memory=memory, at=at)), _said(page)))
+        return fresh
+
+    def _of_page(self, session: str, page: Page, at: At) -> Held:
         said = page.messages[0].created_s
         now = self._clock()
         id = f"{session}#{page.id}"
         memory = Memory(id, "", "episodic", (page.role,), 0.5, said or now, now, 0, (id,))
-        return _Kept(memory, session, page.id, tuple(at))
+        return Held(memory, session, page.id, at)
 
-    async def _void(self, session: str, live: set[int]) -> None:
-        """Forget the memories of pages that a rollback voided."""
+    async def _void(self, session: str, live: frozenset[int], next: int) -> None:
+        """Forget the memories of pages that a rollback voided; what was said from ``next`` on is not known here."""
         for place in self.tiers:
-            prefix = _key(place[0], f"{session}#")
+            prefix = key_of(place[0], f"{session}#")
             gone = []
-            async for key, kept in _scan(place[1].storage, prefix):
-                if key.startswith(prefix) and kept.page not in live:
-                    gone.append(kept.memory.id)
+            async for _, held in scan(place[1].storage, prefix):
+                if held.page not in live and held.before(next):
+                    gone.append(held.memory.id)
             if gone:
-                await self._write(place, {}, gone)
-
-    async def _recover(self) -> None:
-        """Once: fill indexes that are new, and tell them what a crash kept from them."""
-        if self._recovered:
-            return
-        for name, tier in self.tiers:
-            key = f"mem/{name}/g"
-            found = (await tier.storage.get(Get(keys=[key])))[0]
-            owed: list[str] = []
-            notes = [record async for record in _records(tier.storage, f"mem/{name}/d/")]
-            if found is None or found.value.decode() != tier.index.generation:
-                owed = [kept.memory.id async for _, kept in _scan(tier.storage, f"mem/{name}/r/")]
-            for note in notes:
-                owed += msgspec.msgpack.decode(note.value)
-            await self._reindex(name, tier, owed)
-            await tier.storage.commit(
-                Commit(puts={key: tier.index.generation.encode()}, deletes=frozenset(n.key for n in notes))
-            )
-        self._recovered = True
-
-    async def _reindex(self, name: str, tier: Tier, ids: Sequence[str]) -> None:
-        for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
-            found = await tier.storage.get(Get(keys=[_key(name, id) for id in batch]))
-            kept = [_Kept.unpack(record.value) for record in found if record is not None]
-            texts = await self._texts(kept)
-            add = {k.memory.id: text for k, text in zip(kept, texts, strict=True) if text is not None}
-            await tier.index.update(IndexUpdate(add=add, remove=frozenset(batch) - frozenset(add)))
+                await self._places.write(place, {}, gone)
 
     # ------------------------------------------------------------- recalling
 
-    async def recall(self, query: str, *, limit: int = 10, session: str | None = None) -> list[Hit]:
-        """The memories that fit the query best, from all tiers; recalling them counts as using them."""
+    async def recall(self, query: str, *, limit: int = 10, session: str | None = None, use: bool = True) -> list[Hit]:
+        """The memories that fit the query best, from all tiers.
+
+        Args:
+            query: Any text.
+            limit: At most so many.
+            session: Only pages of this session.
+            use: Whether all of them count as used; otherwise :meth:`mark_used` says which are.
+        """
         if not self.tiers or limit <= 0:
             return []
-        await self.catch_up()
+        await self._catch_up_if_possible()
         scores: dict[str, float] = {}
         indexes: dict[int, Index] = {id(tier.index): tier.index for _, tier in self.tiers}
-        prefix = f"{session}#" if session is not None else ""
         for index in indexes.values():
-            for hit in await index.search(SearchRequest(query=query, limit=limit, prefix=prefix)):
+            for hit in await _hits(index, query, limit, session):
                 scores[hit.id] = max(hit.score, scores.get(hit.id, hit.score))
         best = sorted(scores, key=lambda id: (-scores[id], id))[:limit]
-        found = await self._find(best)
-        texts = await self._texts([kept for _, kept in found.values()])
+        found = await self._places.find(best)
+        texts = await self._places.texts([f.held for f in found.values()])
         hits = []
-        for (found_id, (name, kept)), text in zip(found.items(), texts, strict=True):
+        for (found_id, f), text in zip(found.items(), texts, strict=True):
             if text is not None:
-                memory = evolve(kept.memory, text=text)
-                hits.append(Hit(memory, scores[found_id], name, {"index": scores[found_id]}, kept.session, kept.page))
-        await self._touch(found)
+                memory, score = evolve(f.held.memory, text=text), scores[found_id]
+                hits.append(Hit(memory, score, f.place[0], {"index": score}, f.held.session, f.held.page))
+        if use:
+            await self.mark_used(hits)
         return hits
 
-    async def _find(self, ids: Sequence[str]) -> dict[str, tuple[str, _Kept]]:
-        """Each id's tier and record, in the order given; the first tier that holds it counts."""
-        found: dict[str, tuple[str, _Kept]] = {}
-        for name, tier in self.tiers:
-            missing = [id for id in ids if id not in found]
-            if missing:
-                records = await tier.storage.get(Get(keys=[_key(name, id) for id in missing]))
-                for id, record in zip(missing, records, strict=True):
-                    if record is not None:
-                        found[id] = (name, _Kept.unpack(record.value))
-        return {id: found[id] for id in ids if id in found}
+    async def _catch_up_if_possible(self) -> None:
+        """Catch up, unless another process holds a storage: then what is known already is the answer."""
+        try:
+            await self.catch_up()
+        except (IntegrityError, ClosedError):
+            raise
+        except StorageError as error:
+            missed("what sessions said last is not recalled yet", error)
 
-    async def _touch(self, found: Mapping[str, tuple[str, _Kept]]) -> None:
+    async def mark_used(self, hits: Sequence[Hit]) -> None:
+        """Count these memories as used now; where that cannot be written, it is logged and no more."""
         now = self._clock()
-        for name, tier in self.tiers:
-            puts = {}
-            for id, (where, kept) in found.items():
-                if where == name:
-                    used = evolve(kept.memory, used_s=now, uses=kept.memory.uses + 1)
-                    puts[_key(name, id)] = evolve(kept, memory=used).pack()
-            if puts:
-                await tier.storage.commit(Commit(puts=puts))
-
-    async def _texts(self, kept: Sequence[_Kept]) -> list[str | None]:
-        """Each memory's text; a page's is read from the log, and ``None`` if it is not there any more."""
-        wanted = [f"log/{segment(owner)}/{seq:012d}" for k in kept for owner, seq in k.at]
-        records = await self._log.get(Get(keys=wanted)) if wanted else ()
-        found = {key: record for key, record in zip(wanted, records, strict=True) if record is not None}
-        out: list[str | None] = []
-        for k in kept:
-            if k.page is None:
-                out.append(k.memory.text)
-                continue
-            said = []
-            for owner, seq in k.at:
-                key = f"log/{segment(owner)}/{seq:012d}"
-                record = decode(key, found[key].value) if key in found else None
-                if isinstance(record, Said):
-                    said.append(record.message)
-            out.append(Page(k.page, tuple(said), ()).text if said else None)
-        return out
+        with beside("uses of memories could not be counted"):
+            found = await self._places.find(list(dict.fromkeys(hit.memory.id for hit in hits)))
+            await self._places.change(found, lambda memory: evolve(memory, used_s=now, uses=memory.uses + 1))
 
     # ------------------------------------------------------------- consolidating
 
@@ -271,65 +261,46 @@ class Memories:
         demoted: list[tuple[str, str, str]] = []
         promoted: list[tuple[str, str, str]] = []
         now = self._clock()
+        seen: set[str] = set()
         for at, (name, tier) in enumerate(self.tiers):
-            kept = {k.memory.id: k async for _, k in _scan(tier.storage, f"mem/{name}/r/")}
-            memories = [evolve(k.memory, text="") for k in kept.values()]
-            verdict = await tier.review(TierReview(memories=memories, now_s=now))
+            held = {h.memory.id: h async for _, h in scan(tier.storage, f"mem/{name}/r/")}
+            await self._places.drop_copies([id for id in held if id in seen], self.tiers[at])
+            seen |= held.keys()
+            # Uses that brought a memory here, or did not keep it elsewhere, must not move it on: tiers would pass it
+            # to and fro for ever.
+            memories = [evolve(h.memory, text="", uses=h.memory.uses - h.earlier) for h in held.values()]
+            earlier = {id: h.earlier for id, h in held.items() if h.earlier}
+            verdict = await tier.review(TierReview(memories=memories, now_s=now, earlier_uses=earlier))
             for ids, step, moved in ((verdict.demote, 1, demoted), (verdict.promote, -1, promoted)):
                 if 0 <= at + step < len(self.tiers):
-                    chosen = {id: kept[id] for id in ids if id in kept}
                     to = self.tiers[at + step]
-                    await self._move(chosen, (name, tier), to)
+                    chosen = await self._places.move([id for id in ids if id in held], self.tiers[at], to)
                     moved += [(id, name, to[0]) for id in chosen]
         return Moved(tuple(demoted), tuple(promoted))
 
-    async def _move(self, chosen: Mapping[str, _Kept], source: tuple[str, Tier], to: tuple[str, Tier]) -> None:
-        ids = list(chosen)
-        for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
-            await self._move_batch({id: chosen[id] for id in batch}, source, to)
-
-    async def _move_batch(self, chosen: Mapping[str, _Kept], source: tuple[str, Tier], to: tuple[str, Tier]) -> None:
-        (old, source_tier), (new, to_tier) = source, to
-        deletes = frozenset(_key(old, id) for id in chosen)
-        if source_tier.index is to_tier.index and source_tier.storage is to_tier.storage:
-            puts = {_key(new, id): kept.pack() for id, kept in chosen.items()}
-            await to_tier.storage.commit(Commit(puts=puts, deletes=deletes))
-            if self._catalogue.observed("memory_written"):
-                for kept in chosen.values():
-                    self._catalogue.notify("memory_written", memory=kept.memory, tier=new)
-            return
-        texts = await self._texts(list(chosen.values()))
-        pairs = zip(chosen.items(), texts, strict=True)
-        # First there, then gone here: a crash in between leaves it twice, and the first tier that holds it counts.
-        await self._write(to, {id: (kept, text or "") for (id, kept), text in pairs})
-        if source_tier.index is to_tier.index:
-            await source_tier.storage.commit(Commit(deletes=deletes))
-        else:
-            await self._write(source, {}, chosen)
-
     async def counts(self) -> dict[str, int]:
         """How many memories each tier holds."""
-        return {name: len([k async for k in _records(tier.storage, f"mem/{name}/r/")]) for name, tier in self.tiers}
+        return await self._places.counts()
 
 
-def _key(tier: str, id: str) -> str:
-    session, mark, page = id.rpartition("#")
-    # Quoted as in the log, so that a session's memories lie together whatever its name.
-    return f"mem/{tier}/r/{segment(session)}{mark}{segment(page)}"
+def _said(page: Page) -> str:
+    """The text of a page that an index is given.
+
+    What stands for a missing result was not said; without it the text of a page only grows.
+    """
+    missing = [m for m in page.messages if m.role == "tool" and all(r.text == NO_RESULT for r in m.results)]
+    return Page(page.id, tuple(m for m in page.messages if m not in missing), ()).text if missing else page.text
 
 
-async def _records(storage: Storage, prefix: str) -> Any:
-    after = None
+async def _hits(index: Index, query: str, limit: int, session: str | None) -> list[IndexHit]:
+    """An index's best hits, of one session's pages where one is named."""
+    if session is None:
+        return list(await index.search(SearchRequest(query=query, limit=limit)))
+    asked = limit
     while True:
-        batch = await storage.scan(Scan(prefix=prefix, after=after, limit=_BATCH))
-        for record in batch:
-            yield record
-        if len(batch) < _BATCH:
-            return
-        after = batch[-1].key
-
-
-async def _scan(storage: Storage, prefix: str) -> Any:
-    async for record in _records(storage, prefix):
-        yield record.key, _Kept.unpack(record.value)
+        found = await index.search(SearchRequest(query=query, limit=asked, prefix=f"{session}#"))
+        # Names may hold the mark: what is said in "a#b" begins as what is said in "a".
+        own = [hit for hit in found if hit.id.rpartition("#")[0] == session]
+        if len(own) >= limit or len(found) < asked:
+            return own[:limit]
+        asked *= 2

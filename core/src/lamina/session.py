@@ -11,12 +11,13 @@ from typing import Any
 from attrs import field, frozen
 
 from lamina._book import Book, Made, SessionInfo
+from lamina._bounded import bounded
 from lamina._engine import Parts
 from lamina._pages import Prefix
 from lamina._records import Checkpointed, Faulted, Forked, Lived, LogRecord, Pinned, RolledBack, Said, Sourced
 from lamina._tail import Tail, build_tail
 from lamina.errors import BudgetError, FormatError, SessionStateError, UnknownPageError, UnknownPluginError
-from lamina.model import Hit, Message, Page
+from lamina.model import CallResult, Hit, Message, Page, tool_result
 from lamina.plugins import Catalogue
 from lamina.protocols import ExportRequest, Format, Parsed, RenderRequest, Storage, ToolSpec
 from lamina.window import Ledger, Window
@@ -51,10 +52,13 @@ class Shared:
     """The format of sessions that came in none."""
     catalogue: Catalogue
     budget: int
+    result_tokens: int
     recall_share: float
     recall_limit: int
-    recall: Callable[[str, int, str], Awaitable[Sequence[Hit]]]
-    """``await recall(query, limit, session)``"""
+    recall: Callable[[str, int], Awaitable[Sequence[Hit]]]
+    """``await recall(query, limit)``: candidates, none of which counts as used."""
+    mark_used: Callable[[Sequence[Hit]], Awaitable[None]]
+    """Counts those as used that stand in a window."""
     owing: bool
     """Whether tiers follow the log: then a session that grew leaves a note for them."""
     fork: Callable[[str], Awaitable[Session]] = field(repr=False)
@@ -159,6 +163,20 @@ class Session:
         if messages:
             await self.book.append(make)
         return [record.pages[-1] for record in said]
+
+    async def add_result(self, result: CallResult) -> str:
+        """Log what a call came to, whole, as the result of the call of its id, durably.
+
+        Returns:
+            What to show of it where it is shown by itself and not in a window: the text, or of one that has more than
+            ``calls.result_tokens`` its head and tail, with the page by which ``expand`` gives all of it.
+
+        Raises:
+            FormatError: The session has no call of that id.
+            SessionStateError: The session is closed.
+        """
+        (page,) = await self.add(tool_result(result.call.id, result.text, error=result.error))
+        return bounded(result.text, page, self._shared.result_tokens, self._shared.parts.count)
 
     async def import_records(self, parsed: Sequence[Parsed], format: str, source: str) -> Imported:
         """Add what is new of a recording; all of it or nothing. Called by :meth:`lamina.Context.import_data`.
@@ -276,10 +294,13 @@ class Session:
         room = min(room, self._tail_tokens(budget, query))
         if query is None or room <= 0:
             return Tail()
-        hits = await self._shared.recall(query, limit * 3, self.id)
+        hits = await self._shared.recall(query, limit * 3)
         engine = self.book.engine
         wanted = [h for h in hits if h.session != self.id or h.page is None or not engine.resident(h.page)]
-        return build_tail(wanted[:limit], room, self._shared.parts.count, engine.gate.frame)
+        tail = build_tail(wanted[:limit], room, self._shared.parts.count, engine.gate.frame)
+        if tail.hits:
+            await self._shared.mark_used(tail.hits)
+        return tail
 
     def _tail_tokens(self, budget: int, query: str | None) -> int:
         """Most tokens of the tail; none where nothing is asked for or nothing is remembered."""

@@ -68,6 +68,10 @@ class SyncSession:
         """Log messages; see :meth:`lamina.Session.add`."""
         return self._loop.run(self._session.add(*messages))
 
+    def add_result(self, result: CallResult) -> str:
+        """Log what a call came to, and give what to show of it; see :meth:`lamina.Session.add_result`."""
+        return self._loop.run(self._session.add_result(result))
+
     def window(self, budget: int | None = None, *, query: str | None = None, tools: Sequence[ToolSpec] = ()) -> Window:
         """The window that fits the budget; see :meth:`lamina.Session.window`."""
         return self._loop.run(self._session.window(budget, query=query, tools=tools))
@@ -136,9 +140,13 @@ class SyncContext:
         """See :meth:`lamina.Context.import_data`."""
         return self._loop.run(self._context.import_data(data, source, format=format, session=session))
 
-    def recall(self, query: str, *, limit: int = 10, session: str | None = None) -> list[Hit]:
+    def recall(self, query: str, *, limit: int = 10, session: str | None = None, use: bool = True) -> list[Hit]:
         """See :meth:`lamina.Context.recall`."""
-        return self._loop.run(self._context.recall(query, limit=limit, session=session))
+        return self._loop.run(self._context.recall(query, limit=limit, session=session, use=use))
+
+    def mark_used(self, hits: Sequence[Hit]) -> None:
+        """See :meth:`lamina.Context.mark_used`."""
+        self._loop.run(self._context.mark_used(hits))
 
     def remember(
         self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = (), importance: float = 0.5

@@ -15,6 +15,14 @@ from lamina.plugins import Catalogue
 from lamina.protocols import ExecuteRequest, Executor, Tool, ToolSpec
 
 
+class _ToolFailed(Exception):  # noqa: N818  carries a tool's own exception past whatever ran it
+    """The tool itself raised; ``failure`` is what."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+
 class Registry:
     """The tools of a context, by name."""
 
@@ -74,10 +82,12 @@ class Registry:
         start = self._clock()
         try:
             text, error = await self._run(tool, call), False
+        except _ToolFailed as failed:
+            text, error = _said(failed.failure), True
         except TimeoutError:
             text, error = f"{call.tool} took longer than {self._settings.timeout_s} s", True
-        except Exception as failure:  # noqa: BLE001 - a tool may raise anything; the model is told
-            text, error = f"{type(failure).__name__}: {failure}", True
+        except Exception as failure:  # noqa: BLE001 - an executor may raise anything; the model is told
+            text, error = _said(failure), True
         result = CallResult(call, text, error, self._clock() - start)
         self._catalogue.notify("call_finished", result=result)
         return result
@@ -97,7 +107,17 @@ class Registry:
 
     async def _run(self, tool: Tool, call: Call) -> str:
         async def run() -> str:
-            text = await tool.call(call)
+            try:
+                text = await tool.call(call)
+            except asyncio.CancelledError as failure:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # Nobody cancelled the call: the tool waited for something that was.
+                raise _ToolFailed(RuntimeError("what the tool waited for was cancelled")) from failure
+            except Exception as failure:
+                # Told apart here, because the end of the time allowed is a TimeoutError as well.
+                raise _ToolFailed(failure) from failure
             if not isinstance(text, str):
                 raise ToolError(f"tool {call.tool!r} returned {type(text).__name__}, not text")
             return text
@@ -114,11 +134,12 @@ class Registry:
             from jsonschema import Draft202012Validator
 
             validator = self._validators[call.tool] = Draft202012Validator(dict(tool.spec.parameters))
-        faults = [
-            f"{'.'.join(map(str, e.absolute_path)) or 'arguments'}: {e.message}"
-            for e in sorted(validator.iter_errors(dict(call.arguments)), key=lambda e: list(map(str, e.absolute_path)))
-        ]
-        if faults:
+        try:
+            wrong = sorted(validator.iter_errors(dict(call.arguments)), key=lambda e: list(map(str, e.absolute_path)))
+        except Exception as error:
+            raise ToolError(f"arguments of {call.tool!r} cannot be checked by its schema: {_said(error)}") from error
+        if wrong:
+            faults = [f"{'.'.join(map(str, e.absolute_path)) or 'arguments'}: {e.message}" for e in wrong]
             raise ArgumentsError(call.tool, faults)
 
     def _grant(self, name: str) -> str:
@@ -134,5 +155,26 @@ class Registry:
             case "deny":
                 raise DeniedError(call.tool, "the configuration denies it (calls.grants)")
             case _:
-                if self._catalogue.manager.hook.authorize(call=call) is not True:
+                if self._ask(call) is not True:
                     raise DeniedError(call.tool, "it has to be asked for, and no authorize hook allowed it")
+
+    def _ask(self, call: Call) -> bool | None:
+        """What the ``authorize`` hooks decide together: one that says no, or that fails, outweighs all others."""
+        allowed = None
+        for impl in self._catalogue.manager.hook.authorize.get_hookimpls():
+            plugin = impl.plugin_name.partition(":")[0]
+            try:
+                decided = impl.function(*({"call": call}[name] for name in impl.argnames))
+            except Exception as error:
+                raise DeniedError(call.tool, f"the authorize hook of {plugin} failed: {_said(error)}") from error
+            if decided is None:
+                continue
+            if decided is not True:
+                raise DeniedError(call.tool, f"the authorize hook of {plugin} said {decided!r}")
+            allowed = True
+        return allowed
+
+
+def _said(failure: Exception) -> str:
+    text = str(failure)
+    return f"{type(failure).__name__}: {text}" if text else type(failure).__name__

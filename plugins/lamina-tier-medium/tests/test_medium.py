@@ -22,6 +22,14 @@ def test_the_least_worth_go_down_first():
     assert review(held, capacity=1, half_life_s=1e5).demote == ("faded", "dull", "vital")
 
 
+def test_uses_before_it_came_speak_for_staying_and_not_for_going_up():
+    held = [Memory("a", "", used_s=1e6), Memory("b", "", used_s=1e6), Memory("c", "", used_s=1e6)]
+    tier = MediumTier(MediumSettings(capacity=1), None, None)
+    request = TierReview(memories=held, now_s=1e6, earlier_uses={"b": 9, "c": 1})
+    verdict = asyncio.run(tier.review(request))
+    assert (verdict.demote, verdict.promote) == (("a", "c"), ())
+
+
 def test_worth_halves_with_the_half_life():
     tier = MediumTier(MediumSettings(half_life_s=100.0), None, None)
     fresh, old = Memory("a", "", importance=0.5, used_s=1000.0), Memory("b", "", importance=1.0, used_s=900.0)

@@ -16,9 +16,12 @@ from lamina_tool_memory import (
 class Services:
     """What the context does, on a few pages and memories."""
 
-    async def recall(self, query, *, limit=10, session=None):
+    async def recall(self, query, *, limit=10, session=None, use=True):
         hit = Hit(Memory("test#3", f"said about {query}"), 1.0, "short", session="test", page=3)
         return [evolve(hit, score=1 / n) for n in range(1, limit + 1)]
+
+    async def mark_used(self, hits):
+        pass
 
     async def remember(self, text, *, kind="semantic", tags=()):
         return Memory("m1", text, kind, tags)

@@ -44,11 +44,22 @@ class Index(Protocol):
     """Random, drawn when the index's data was created or cleared; another one tells the kernel to fill it anew."""
 
     async def update(self, request: IndexUpdate) -> None:
-        """Apply the changes; a search that starts afterwards sees them."""
+        """Apply the changes; a search that starts afterwards sees them.
+
+        Raises:
+            StorageError: They could not be written, because another process holds the index; none was. The kernel
+                brings them again.
+            IntegrityError: The index is damaged.
+            ClosedError: After close.
+        """
         ...
 
     async def search(self, request: SearchRequest) -> Sequence[IndexHit]:
-        """At most ``limit`` hits, best first, ties by id; any text is a legal query."""
+        """At most ``limit`` hits, best first, ties by id; any text is a legal query.
+
+        Raises:
+            StorageError: It cannot be read.
+        """
         ...
 
     async def clear(self) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from attrs import frozen
+from attrs import field, frozen
 
 from lamina.model import Memory
 from lamina.protocols._indexing import Index
@@ -17,8 +17,10 @@ class TierReview:
     """Asks a tier which of its memories should be elsewhere."""
 
     memories: Sequence[Memory]
-    """All that the tier holds (texts left out), in any order."""
+    """All that the tier holds (texts left out), in any order. Their ``uses`` are those since they came into the tier."""
     now_s: float
+    earlier_uses: Mapping[str, int] = field(factory=dict, hash=False)
+    """How often each was used before it came into the tier, by id; those that were not are left out."""
 
 
 @frozen
@@ -28,7 +30,7 @@ class Verdict:
     demote: tuple[str, ...] = ()
     """Ids that go one tier down (from the last tier: nowhere, they stay)."""
     promote: tuple[str, ...] = ()
-    """Ids that go one tier up (from the first tier: nowhere, they stay)."""
+    """Ids that go one tier up (from the first tier: nowhere, they stay); of none that was not used since it came."""
 
 
 @runtime_checkable

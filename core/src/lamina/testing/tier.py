@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, TypeVar
 
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -133,6 +134,14 @@ class TierSuite(Suite):
         before = copy.deepcopy(held)
         self.review(open_tier, held)
         assert held == before
+
+    @few
+    @given(held=memories)
+    @example(held=MANY)
+    def test_what_was_not_used_since_it_came_does_not_go_up(self, open_tier: OpenTier, held: list[Memory]) -> None:
+        """Else the tier above, which may have let go of it, and this one pass it to and fro for ever."""
+        held = [evolve(memory, uses=0) for memory in held]
+        assert self.review(open_tier, held).promote == ()
 
     @few
     @given(held=memories)

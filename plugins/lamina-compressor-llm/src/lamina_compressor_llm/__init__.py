@@ -28,6 +28,8 @@ class LlmSettings:
 
     __tune__: ClassVar[bool] = False
     """A trial would ask the endpoint, and be billed."""
+    __trust__: ClassVar[bool] = True
+    """It sends what is said to the endpoint, with a key from the environment."""
 
     url: str
     """The API's base address, as the provider's own clients take it: ``https://api.openai.com/v1``,

@@ -12,6 +12,7 @@ from attrs import field, frozen, validators
 from lamina.hookspecs import Register, RegisterCommand, hookimpl
 from lamina.host import Host
 from lamina.protocols import Counter
+from lamina.trust import outside_home
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +26,7 @@ class CalibratedSettings:
     """The configured counter that is corrected."""
     model: str
     """The model whose reported usage corrects it, as the recordings name it."""
-    file: Path = Path("calibration.json")
+    file: Path = field(default=Path("calibration.json"), metadata={"trust": outside_home})
     """What ``lamina calibrate`` wrote; relative paths lie in lamina's home."""
     cover: float = field(default=0.95, validator=validators.in_((0.5, 0.9, 0.95, 0.99)))
     """The share of requests that shall not cost more than was counted, as measured on sessions held out; 0.5 gives the

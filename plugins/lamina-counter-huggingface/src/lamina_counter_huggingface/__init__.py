@@ -6,18 +6,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
 from lamina.protocols import Counter
+from lamina.trust import outside_home
 
 
 @frozen
 class HuggingfaceSettings:
     """Settings of the counter."""
 
-    file: Path
+    file: Path = field(metadata={"trust": outside_home})
     """A ``tokenizer.json`` file; relative paths lie in lamina's home."""
 
 

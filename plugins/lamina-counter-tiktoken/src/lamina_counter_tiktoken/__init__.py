@@ -11,6 +11,7 @@ from attrs import field, frozen, validators
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
 from lamina.protocols import Counter
+from lamina.trust import outside_home
 
 
 @frozen
@@ -19,9 +20,9 @@ class TiktokenSettings:
 
     encoding: str = field(default="cl100k_base", validator=validators.in_(("cl100k_base", "o200k_base")))
     """``cl100k_base`` (GPT-4, 50 MB of memory) or ``o200k_base`` (GPT-4o and later, 90 MB)."""
-    vocabulary: Path | None = None
+    vocabulary: Path | None = field(default=None, metadata={"trust": outside_home})
     """A ``.tiktoken`` file of that encoding, or one packed by gzip; searched for where absent."""
-    download: bool = False
+    download: bool = field(default=False, metadata={"trust": bool})
     """Whether the vocabulary may be fetched from the network when nothing installed has it."""
     timeout_s: float = field(default=10.0, validator=validators.gt(0))
     """Seconds that a download may take in all."""

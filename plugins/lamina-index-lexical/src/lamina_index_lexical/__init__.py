@@ -10,14 +10,15 @@ from attrs import field, frozen, validators
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
 from lamina.protocols import Index
+from lamina.trust import outside_home
 
 
 @frozen
 class LexicalSettings:
     """Settings of the lexical index."""
 
-    path: str = "lexical.db"
-    """Database file; created if missing. Relative paths lie in lamina's home folder."""
+    path: str = field(default="lexical.db", metadata={"trust": outside_home})
+    """Database file; created if missing (mode 0600). Relative paths lie in lamina's home folder."""
     busy_timeout_s: float = field(default=5.0, validator=validators.gt(0))
     """Seconds to wait for another process that writes."""
 
@@ -27,15 +28,16 @@ async def open_lexical(settings: LexicalSettings, host: Host) -> AsyncIterator[I
     """Open the index of the host's namespace.
 
     Raises:
+        StorageError: The file cannot be opened or stays locked.
         IntegrityError: The file is no index, is damaged, or was written by a newer release.
     """
     from lamina_index_lexical._fts import LexicalIndex  # keeps start-up light
 
-    index = LexicalIndex(host.path(settings.path), host.namespace, settings.busy_timeout_s)
+    index = await LexicalIndex.open(host.path(settings.path), host.namespace, settings.busy_timeout_s)
     try:
         yield index
     finally:
-        index.close()
+        await index.close()
 
 
 @hookimpl

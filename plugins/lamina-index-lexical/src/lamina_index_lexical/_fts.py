@@ -9,20 +9,20 @@ import asyncio
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from lamina.errors import ClosedError, IntegrityError
 from lamina.protocols import IndexHit, IndexUpdate, SearchRequest
 from lamina_index_lexical import _words
+from lamina_index_lexical._file import connect, empty_log, faults, is_busy, restrict, transaction, wait
 from lamina_index_lexical._words import STOP, words
 
 T = TypeVar("T")
 
-SCHEMA = 1
-"""Of the tables; a file of a newer one is refused."""
+SCHEMA = 2
+"""Of the tables; a file of a newer one is refused. In files of schema 1 what was removed may still be readable."""
 
 INLINE = 2_000
 """Up to so many records a search costs less than handing it to a thread."""
@@ -34,6 +34,10 @@ MOST_TERMS = 64
 """Of a query; the rarest stay. Whole pages may be queries."""
 
 
+READERS_S = 0.2
+"""So long a change waits for those who read, to empty the write-ahead log."""
+
+
 class LexicalIndex:
     """Finds texts by their words, ranked by BM25.
 
@@ -42,36 +46,52 @@ class LexicalIndex:
     """
 
     def __init__(self, path: Path, namespace: str, busy_timeout_s: float) -> None:
-        self._path, self._name = path, namespace.encode("utf-8", "surrogatepass")
+        self._path, self._name, self._timeout_s = path, namespace.encode("utf-8", "surrogatepass"), busy_timeout_s
         self._lock = threading.Lock()
-        # Isolation level None: transactions are begun and ended here, not by the sqlite3 module.
-        self._db: sqlite3.Connection | None = sqlite3.connect(
-            path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
-        )
-        try:
-            with self._faults():
+        self._unclean = False
+        """Whether the write-ahead log still holds what was removed."""
+        self._db: sqlite3.Connection | None = None
+        with faults(path, busy_timeout_s):
+            self._db = connect(path, busy_timeout_s)
+            try:
                 self._prepare(self._db)
-        except BaseException:
-            self.close()
+            except BaseException:
+                self._db.close()
+                raise
+
+    @classmethod
+    async def open(cls, path: Path, namespace: str, busy_timeout_s: float) -> LexicalIndex:
+        """Open the file on a thread, because that may wait for others and for the disk.
+
+        Raises:
+            StorageError: It cannot be opened or stays locked.
+            IntegrityError: It is no index, is damaged, or was written by a newer release.
+        """
+        opening = asyncio.ensure_future(asyncio.to_thread(cls, path, namespace, busy_timeout_s))
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_opened)
             raise
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        db.execute("PRAGMA journal_mode = WAL")
-        # What a power cut takes from a derived index is brought back by the kernel's cursor.
-        db.execute("PRAGMA synchronous = NORMAL")
-        with self._transaction(db):
+        with transaction(db, write=True):
             (schema,) = db.execute("PRAGMA user_version").fetchone()
             if schema > SCHEMA:
                 raise IntegrityError(
                     f"{self._path}: written by a newer release (schema {schema}, this one knows {SCHEMA}); upgrade "
                     "lamina-index-lexical, or delete the file: it is rebuilt"
                 )
-            db.execute(f"PRAGMA user_version = {SCHEMA}")
             db.execute(
                 "CREATE TABLE IF NOT EXISTS spaces "
                 "(number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, "
                 "generation TEXT NOT NULL, rules INTEGER NOT NULL)"
             )
+            if schema == 0:
+                db.execute(f"PRAGMA user_version = {SCHEMA}")
+        if schema == 1:
+            self._upgrade(db)
+        with transaction(db, write=True):
             row = db.execute("SELECT number, generation, rules FROM spaces WHERE name = ?", (self._name,)).fetchone()
             if row is None:
                 cursor = db.execute(
@@ -83,6 +103,16 @@ class LexicalIndex:
             if rules != _words.VERSION:
                 self._create(db)
         db.execute(f"CREATE VIRTUAL TABLE temp.{self._vocab} USING fts5vocab(main, {self._fts}, row)")
+
+    def _upgrade(self, db: sqlite3.Connection) -> None:
+        """Overwrite what an earlier release removed and left readable, and close the file to others."""
+        with transaction(db, write=True):
+            for (number,) in db.execute("SELECT number FROM spaces").fetchall():
+                db.execute(f"INSERT INTO words_{number} (words_{number}) VALUES ('optimize')")
+        db.execute("VACUUM")
+        empty_log(db)
+        restrict(self._path)
+        db.execute(f"PRAGMA user_version = {SCHEMA}")
 
     def _create(self, db: sqlite3.Connection) -> None:
         """Make the namespace's tables anew, empty, and draw a generation."""
@@ -100,35 +130,24 @@ class LexicalIndex:
             (self.generation, _words.VERSION, self._number),
         )
 
-    def close(self) -> None:
-        """Close the file; whatever is called afterwards raises :class:`lamina.errors.ClosedError`."""
+    async def close(self) -> None:
+        """Close the file, on a thread; whatever is called afterwards raises :class:`lamina.errors.ClosedError`."""
+        # Shielded, so that the file is closed also where its user is cancelled meanwhile.
+        await asyncio.shield(asyncio.to_thread(self.close_now))
+
+    def close_now(self) -> None:
+        """Close the file on this thread; where it is the last to use it, its log is copied into it and removed."""
         with self._lock:
             if self._db is not None:
                 self._db.close()
                 self._db = None
 
-    @contextmanager
-    def _transaction(self, db: sqlite3.Connection) -> Iterator[None]:
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as error:
-            raise IntegrityError(f"{self._path}: {error}; delete the file: it is rebuilt") from error
-
     def _with(self, act: Callable[[sqlite3.Connection], T]) -> T:
-        with self._lock, self._faults():
-            return act(self._open())
+        """Do something on a thread, where it may wait."""
+        with self._lock, faults(self._path, self._timeout_s):
+            db = self._open()
+            wait(db, self._timeout_s)
+            return act(db)
 
     def _open(self) -> sqlite3.Connection:
         if self._db is None:
@@ -136,29 +155,47 @@ class LexicalIndex:
         return self._db
 
     async def update(self, request: IndexUpdate) -> None:
-        """Apply the changes in one transaction, in a thread."""
+        """Apply the changes in one transaction, in a thread.
+
+        Where words are removed, none of them is left in the file: that costs about 10 ms for each megabyte of it.
+        """
         self._open()
         await asyncio.to_thread(self._update, request)
 
     def _update(self, request: IndexUpdate) -> None:
-        added = [(_blob(name), " ".join(words(text))) for name, text in request.add.items()]
+        added = {_blob(name): " ".join(words(text)) for name, text in request.add.items()}
         # Each once: FTS5 takes a second removal for that of another record, and is damaged.
-        gone = [(_blob(name),) for name in request.remove | request.add.keys()]
+        gone = list(dict.fromkeys(_blob(name) for name in [*request.remove, *request.add]))
 
         def apply(db: sqlite3.Connection) -> None:
-            with self._transaction(db):
+            with transaction(db, write=True):
                 old = [
-                    row
+                    (*row, key)
                     for key in gone
-                    for row in db.execute(f"SELECT number, words FROM {self._docs} WHERE id = ?", key)
+                    for row in db.execute(f"SELECT number, words FROM {self._docs} WHERE id = ?", (key,))
                 ]
-                db.executemany(f"INSERT INTO {self._fts} ({self._fts}, rowid, words) VALUES ('delete', ?, ?)", old)
-                db.executemany(f"DELETE FROM {self._docs} WHERE id = ?", gone)
-                for row in added:
+                db.executemany(
+                    f"INSERT INTO {self._fts} ({self._fts}, rowid, words) VALUES ('delete', ?, ?)",
+                    [(number, text) for number, text, _ in old],
+                )
+                db.executemany(f"DELETE FROM {self._docs} WHERE id = ?", [(key,) for key in gone])
+                for row in added.items():
                     number = db.execute(f"INSERT INTO {self._docs} (id, words) VALUES (?, ?)", row).lastrowid
                     db.execute(f"INSERT INTO {self._fts} (rowid, words) VALUES (?, ?)", (number, row[1]))
+                if any(set(text.split()) - set(added.get(key, "").split()) for _, text, key in old):
+                    # FTS5 only notes what was removed, and keeps it until its pieces are merged: all are, now. A
+                    # record that only grew, as the newest pages do, is left to FTS5's own merging.
+                    db.execute(f"INSERT INTO {self._fts} ({self._fts}) VALUES ('optimize')")
+                    self._unclean = True
+            if self._unclean:
+                self._empty_log(db)
 
         self._with(apply)
+
+    def _empty_log(self, db: sqlite3.Connection) -> None:
+        # Searches of other processes are short. One that is not holds nobody up: the next change tries again.
+        wait(db, min(READERS_S, self._timeout_s))
+        self._unclean = not empty_log(db)
 
     async def search(self, request: SearchRequest) -> Sequence[IndexHit]:
         """Hits by BM25 over the words of the query, any of which suffices.
@@ -173,16 +210,32 @@ class LexicalIndex:
         # Nobody waits for a lock on the loop: a search that finds an update at work goes to a thread.
         if self._lock.acquire(blocking=False):
             try:
-                with self._faults():
-                    if self._size(db) <= INLINE:
-                        return self._search(db, terms, request)
+                found = self._read_at_once(db, terms, request)
             finally:
                 self._lock.release()
-        return await asyncio.to_thread(self._with, lambda db: self._search(db, terms, request))
+            if found is not None:
+                return found
+        return await asyncio.to_thread(self._with, lambda db: self._read(db, terms, request))
+
+    def _read_at_once(self, db: sqlite3.Connection, terms: list[str], request: SearchRequest) -> list[IndexHit] | None:
+        """The hits, where a search costs less than handing it to a thread and nobody is in its way."""
+        with faults(self._path, self._timeout_s):
+            wait(db, 0)
+            try:
+                return self._read(db, terms, request) if self._size(db) <= INLINE else None
+            except sqlite3.OperationalError as error:
+                if is_busy(error):
+                    return None
+                raise
 
     def _size(self, db: sqlite3.Connection) -> int:
         # The highest number, at most: counting rows would read them all.
         return int(db.execute(f"SELECT max(number) FROM {self._docs}").fetchone()[0] or 0)
+
+    def _read(self, db: sqlite3.Connection, terms: list[str], request: SearchRequest) -> list[IndexHit]:
+        """Search in one transaction: what another process removes between two statements would be found half."""
+        with transaction(db, write=False):
+            return self._search(db, terms, request)
 
     def _search(self, db: sqlite3.Connection, terms: list[str], request: SearchRequest) -> list[IndexHit]:
         held = {t: self._frequency(db, t) for t in terms}
@@ -241,11 +294,19 @@ class LexicalIndex:
 
         def apply(db: sqlite3.Connection) -> None:
             db.execute(f"DROP TABLE IF EXISTS temp.{self._vocab}")
-            with self._transaction(db):
-                self._create(db)
-            db.execute(f"CREATE VIRTUAL TABLE temp.{self._vocab} USING fts5vocab(main, {self._fts}, row)")
+            try:
+                with transaction(db, write=True):
+                    self._create(db)
+            finally:
+                db.execute(f"CREATE VIRTUAL TABLE temp.{self._vocab} USING fts5vocab(main, {self._fts}, row)")
+            self._empty_log(db)
 
         await asyncio.to_thread(self._with, apply)
+
+
+def _close_opened(opening: asyncio.Future[LexicalIndex]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close_now()
 
 
 def _blob(id: str) -> bytes:

@@ -11,13 +11,14 @@ from attrs import field, frozen, validators
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
 from lamina.protocols import Storage
+from lamina.trust import outside_home
 
 
 @frozen
 class DiskcacheSettings:
     """Settings of the diskcache storage."""
 
-    path: Path = Path("cache")
+    path: Path = field(default=Path("cache"), metadata={"trust": outside_home})
     """The folder, created if missing (mode 0700); relative ones lie in lamina's home folder."""
     busy_timeout_s: float = field(default=5.0, validator=[validators.ge(0), validators.le(3600)])
     """How long a commit waits for another process that is writing, in seconds (opening: up to 60, by diskcache)."""

@@ -12,13 +12,14 @@ from attrs import field, frozen, validators
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
 from lamina.protocols import Storage
+from lamina.trust import outside_home
 
 
 @frozen
 class SqliteSettings:
     """Settings of the SQLite storage."""
 
-    path: Path = Path("lamina.db")
+    path: Path = field(default=Path("lamina.db"), metadata={"trust": outside_home})
     """The database file, created if missing (mode 0600); relative ones lie in lamina's home folder."""
     busy_timeout_s: float = field(default=5.0, validator=[validators.ge(0), validators.le(3600)])
     """How long to wait for another process that is writing, in seconds."""

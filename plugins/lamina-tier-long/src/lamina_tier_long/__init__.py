@@ -21,7 +21,7 @@ class LongSettings:
     index: str = "lexical"
     """The index that finds them, by its configured name."""
     promote_uses: int = field(default=2, validator=validators.ge(1))
-    """A memory that was recalled so often, and last within ``recent_s``, goes one tier up."""
+    """A memory that was recalled so often since it came into the tier, and last within ``recent_s``, goes one tier up."""
     recent_s: float = field(default=86_400.0, validator=validators.ge(0))
     """Seconds."""
 

@@ -27,7 +27,7 @@ class MediumSettings:
     half_life_s: float = field(default=604_800.0, validator=validators.gt(0))
     """Seconds without use after which a memory is worth half."""
     promote_uses: int = field(default=3, validator=validators.ge(1))
-    """A memory that was recalled so often, and last within ``recent_s``, goes one tier up."""
+    """A memory that was recalled so often since it came into the tier, and last within ``recent_s``, goes one tier up."""
     recent_s: float = field(default=3600.0, validator=validators.ge(0))
     """Seconds."""
 
@@ -40,8 +40,10 @@ class MediumTier:
     def __init__(self, settings: MediumSettings, storage: Storage, index: Index) -> None:
         self._settings, self.storage, self.index = settings, storage, index
 
-    def worth(self, memory: Memory, now_s: float) -> float:
+    def worth(self, memory: Memory, now_s: float, earlier_uses: int = 0) -> float:
         """The logarithm of (importance + ln(1 + uses)) × 0.5 ^ (age / half-life); of nothing, minus infinity.
+
+        All uses count here, also those before the memory came into the tier.
 
         The logarithm, because the decay itself underflows to 0 after a thousand half-lives and would make all
         old memories equal.
@@ -50,7 +52,7 @@ class MediumTier:
             Park et al. 2023, "Generative Agents", section 4.1, weigh importance and recency; use frequency with
             diminishing returns is ours.
         """
-        value = memory.importance + math.log1p(memory.uses)
+        value = memory.importance + math.log1p(memory.uses + earlier_uses)
         age_s = max(0.0, now_s - memory.used_s)
         return (math.log(value) if value > 0 else -math.inf) - math.log(2) * age_s / self._settings.half_life_s
 
@@ -65,7 +67,8 @@ class MediumTier:
         for memory in request.memories:
             used = memory.uses >= self._settings.promote_uses and memory.used_s >= since_s
             (up if used else stay).append(memory)
-        stay.sort(key=lambda memory: (self.worth(memory, request.now_s), memory.used_s, memory.id))
+        earlier = request.earlier_uses
+        stay.sort(key=lambda m: (self.worth(m, request.now_s, earlier.get(m.id, 0)), m.used_s, m.id))
         # Promotions leave only when the tier above takes them; until then they must not push others out, so
         # what counts against the capacity is what stays.
         surplus = max(0, len(stay) - self._settings.capacity)

@@ -15,6 +15,7 @@ EMPTY = "test_an_empty_tier_lets_nothing_go"
 SAME = "test_the_same_memories_get_the_same_verdict"
 ORDER = "test_the_order_of_the_memories_does_not_matter"
 WITHIN = "test_what_stays_is_within_the_capacity"
+UNUSED = "test_what_was_not_used_since_it_came_does_not_go_up"
 ROOM = "test_what_was_demoted_makes_room_for_the_rest"
 
 
@@ -64,11 +65,22 @@ class RepeatsItself(SoundTier):
 class WantsBothWays(SoundTier):
     """Promotes also what it demotes."""
 
-    fails = frozenset({"test_nothing_goes_both_ways"})
+    fails = frozenset({"test_nothing_goes_both_ways", UNUSED})
 
     async def review(self, request: TierReview) -> Verdict:
         verdict = await super().review(request)
         return evolve(verdict, promote=(*verdict.promote, *verdict.demote))
+
+
+class PromotesTheImportant(SoundTier):
+    """Promotes what is important, used or not."""
+
+    fails = frozenset({UNUSED})
+
+    async def review(self, request: TierReview) -> Verdict:
+        verdict = await super().review(request)
+        important = {m.id for m in request.memories if m.importance > 0.8} - set(verdict.demote)
+        return evolve(verdict, promote=tuple(sorted({*verdict.promote, *important})))
 
 
 class Wavers(SoundTier):
@@ -131,6 +143,7 @@ BROKEN: tuple[type[SoundTier], ...] = (
     DemotesStrangers,
     RepeatsItself,
     WantsBothWays,
+    PromotesTheImportant,
     Wavers,
     TakesTheFirst,
     TakesOut,

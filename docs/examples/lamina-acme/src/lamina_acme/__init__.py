@@ -10,13 +10,14 @@ from attrs import field, frozen, validators
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
 from lamina.protocols import Compressor, Storage
+from lamina.trust import outside_home
 
 
 @frozen
 class JsonSettings:
     """Settings of the storage ``acme-json``."""
 
-    path: Path = Path("acme")
+    path: Path = field(default=Path("acme"), metadata={"trust": outside_home})
     """The folder of the journals, created if missing; relative ones lie in lamina's home folder."""
     fsync: bool = False
     """Whether a commit waits for the disk (milliseconds each): then it also survives a power failure."""

@@ -26,6 +26,7 @@ COMMANDS = {
     "consolidate": ("consolidate", "move memories between the tiers by their policies"),
     "plugins": ("plugins", "list what is installed, and what of it is used"),
     "config": ("config", "show every effective setting and where it came from"),
+    "trust": ("trust", "let a configuration file in the working folder set everything"),
     "doctor": ("doctor", "check the installation and the configuration"),
 }
 """Name to module and help."""
