@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lamina.session import SessionInfo as SessionInfo
     from lamina.sync import open_sync as open_sync
     from lamina.window import Ledger as Ledger
+    from lamina.window import LedgerLine as LedgerLine
     from lamina.window import LedgerRow as LedgerRow
     from lamina.window import Window as Window
 
@@ -50,7 +51,7 @@ _WHERE = {
     ),
     "session": ("Session", "SessionInfo"),
     "sync": ("open_sync",),
-    "window": ("Ledger", "LedgerRow", "Window"),
+    "window": ("Ledger", "LedgerLine", "LedgerRow", "Window"),
 }  # fmt: skip
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}
 

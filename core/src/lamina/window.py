@@ -25,6 +25,16 @@ class Slot:
 
 
 @frozen
+class LedgerLine:
+    """A piece of a digest, and why it stands."""
+
+    page: int
+    """The page that it is of; 0 for a note about the session as a whole."""
+    why: str
+    text: str
+
+
+@frozen
 class LedgerRow:
     """What became of a run of pages, and why."""
 
@@ -39,6 +49,8 @@ class LedgerRow:
     tokens_after: int
     """Of what stands for them (a stub's or digest's tokens stand in the row of its first run)."""
     compressor: str = ""
+    lines: tuple[LedgerLine, ...] = ()
+    """Of a digest: its excerpts in order, then its notes."""
 
 
 class Ledger:
@@ -110,7 +122,9 @@ class Ledger:
             case Digest():
                 name, compressor = "digest", ""
         before = self._before(entry.first, entry.last)
-        return LedgerRow(entry.first, entry.last, name, entry.rule, entry.score, before, tokens, compressor)
+        return LedgerRow(
+            entry.first, entry.last, name, entry.rule, entry.score, before, tokens, compressor, _lines(entry)
+        )  # fmt: skip
 
     @staticmethod
     def _joined(a: LedgerRow, b: LedgerRow) -> LedgerRow:
@@ -120,9 +134,17 @@ class Ledger:
         )  # fmt: skip
 
 
+def _lines(entry: Entry) -> tuple[LedgerLine, ...]:
+    form = entry.rendition
+    if not isinstance(form, Digest):
+        return ()
+    quoted = [LedgerLine(e.page, e.why or entry.rule, e.text) for e in form.excerpts]
+    return (*quoted, *(LedgerLine(0, note.why or entry.rule, note.text) for note in form.notes))
+
+
 def _alike(a: LedgerRow, b: LedgerRow) -> bool:
     return (a.rendition, a.rule, a.score, a.compressor) == (b.rendition, b.rule, b.score, b.compressor) and (
-        a.rendition != "shortened"
+        a.rendition not in ("shortened", "digest")
     )
 
 

@@ -209,7 +209,9 @@ class Brief:
         return answer is not None and at in self.quotes and not (stands(at + 1) and stands(answer))
 
     def past(self, places: Iterable[int], stands: Callable[[int], bool]) -> tuple[Note, ...]:
-        """A note on each answered request that stands as the message that it is without what came of it.
+        """A note on the last answered request that stands as the message that it is without what came of it.
+
+        What stands before it reads as over, since the talk went on.
 
         Args:
             places: Positions of pages that stand so, in log order.
@@ -217,7 +219,9 @@ class Brief:
         """
         pages = self.request.pages
         over = [at for at in places if self.reads_open(at, stands)]
-        return tuple(Note(f"{pages[at].id} was answered in {pages[self.answered[at]].id}", "answered") for at in over)
+        return tuple(
+            Note(f"{pages[at].id} was answered in {pages[self.answered[at]].id}", "answered") for at in over[-1:]
+        )
 
     def woven(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         """The entries, with the quotes of what they page out, and the notes in the last run that is paged out.

@@ -8,8 +8,8 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from lamina import LedgerRow, Page, Window
-from lamina_cli._output import number, score
+from lamina import LedgerLine, LedgerRow, Page, Window
+from lamina_cli._output import first_line, number, score
 from lamina_cli._tables import Table
 
 
@@ -54,8 +54,13 @@ def _reads_like(a: LedgerRow, b: LedgerRow) -> bool:
     return a.rendition != "recalled" and (a.rendition, a.rule, a.compressor) == (b.rendition, b.rule, b.compressor)
 
 
-def table(made: Sequence[Run]) -> Table:
-    """The runs as a table."""
+def table(made: Sequence[Run], *, lines: bool = False) -> Table:
+    """The runs as a table.
+
+    Args:
+        made: The runs.
+        lines: Whether to tell also of each line of a digest why it stands.
+    """
     drawn = Table(["pages", "rendition", "*why", ">score", ">before", ">after"])
     for run in made:
         row = run.rows[0]
@@ -63,7 +68,14 @@ def table(made: Sequence[Run]) -> Table:
         before = sum(r.tokens_before for r in run.rows)
         after = sum(r.tokens_after for r in run.rows)
         drawn.add(run.pages, row.rendition, why, run.score, number(before), number(after))
+        for line in row.lines if lines else ():
+            drawn.add(f"  {line.page or ''}", "  line" if line.page else "  note", told(line), "", "", "")
     return drawn
+
+
+def told(line: LedgerLine) -> str:
+    """Why a line of a digest stands, and its beginning."""
+    return f"{line.why}: {first_line(line.text)}"
 
 
 def counted(window: Window, pages: Sequence[Page]) -> dict[str, int]:

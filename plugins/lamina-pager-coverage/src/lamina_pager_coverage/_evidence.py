@@ -15,6 +15,8 @@ PLACES = 3
 """How many of an identifier's latest mentions may stand for it."""
 STATEMENTS = 12
 """Lines of a user message, from its beginning, that count as statements."""
+STATEMENT = "statement "
+"""Begins the key of a line of the user's; it cannot occur in a text, because identifiers hold no spaces."""
 HELD = 256
 """Pages that are held at least before any are let go."""
 _SUBJECT = 40
@@ -227,8 +229,7 @@ class Evidence:
             known.strength = _strength(known, crowd)
         if role == "user" and self._statement:
             for x in range(begin, min(len(self.elements), begin + STATEMENTS)):
-                # The key cannot occur in a text: identifiers hold no spaces.
-                key = f"statement {x}"
+                key = f"{STATEMENT}{x}"
                 if self._before is not None:
                     self._before[key] = None
                 self.known[key] = Known(last=self.now, statement=self._statement, places=[x])

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from lamina.protocols import Excerpt
-from lamina_pager_coverage._evidence import Element, Evidence
+from lamina_pager_coverage._evidence import STATEMENT, Element, Evidence
 
 _SMALL = 3
 """Tokens of a line, its end included, that is not worth a mark for leaving it out."""
 _NUMBERED = re.compile(r"\s*\d+[→\t|:]")
 
 
-def excerpts_of(evidence: Evidence, run: Sequence[int]) -> Iterator[Excerpt]:
-    """The excerpts of these elements, which ascend; clauses of one line stand on one line."""
+MOST = 3
+"""Names that the ledger tells of one excerpt."""
+
+
+def excerpts_of(
+    evidence: Evidence, run: Sequence[int], value: Mapping[str, float], candidates: Mapping[int, Sequence[str]]
+) -> Iterator[Excerpt]:
+    """The excerpts of these elements, which ascend; clauses of one line stand on one line.
+
+    Args:
+        evidence: Where the elements are.
+        run: Numbers of elements.
+        value: Worth of the names that were covered.
+        candidates: Element to the names that it may stand for, for the ledger.
+    """
     lines: list[str] = []
+    covered: dict[str, None] = {}
     before, elements = -1, evidence.elements
     for number, x in enumerate(run):
         e, b = elements[x], elements[before]
@@ -24,11 +38,21 @@ def excerpts_of(evidence: Evidence, run: Sequence[int]) -> Iterator[Excerpt]:
         else:
             lines += between(elements, before, x)
             lines.append(e.text)
+        covered.update(dict.fromkeys(candidates.get(x, ())))
         before = x
         page = evidence.pages[e.page]
         if page is not None and (number + 1 == len(run) or elements[run[number + 1]].page != e.page):
-            yield Excerpt(page.id, "\n".join(lines), evidence.label(e.page), block=True)
-            lines, before = [], -1
+            yield Excerpt(page.id, "\n".join(lines), evidence.label(e.page), block=True, why=_why(covered, value))
+            lines, before, covered = [], -1, {}
+
+
+def _why(covered: Mapping[str, None], value: Mapping[str, float]) -> str:
+    best = sorted(covered, key=lambda name: -value.get(name, 0.0))
+    if not best:
+        return "beside what is covered"
+    shown = ["what was said" if name.startswith(STATEMENT) else name for name in best[:MOST]]
+    more = f" and {len(best) - MOST} more" if len(best) > MOST else ""
+    return f"covers {', '.join(dict.fromkeys(shown))}{more}"
 
 
 def between(elements: Sequence[Element], before: int, x: int) -> list[str]:

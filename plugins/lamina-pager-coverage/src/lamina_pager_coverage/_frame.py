@@ -35,6 +35,10 @@ class Frame:
     """Whether the window is to be filled, rather than to leave room and to cost little."""
     used: int = 0
     solid: int = 0
+    value: dict[str, float] = field(default_factory=dict)
+    """Worth of the names that may be covered."""
+    candidates: dict[int, list[str]] = field(default_factory=dict)
+    """Element to the names that it may stand for."""
 
     def promised(self, begin: int, end: int) -> int:
         """Tokens of the quotes of these positions, and of the notes."""

@@ -181,7 +181,7 @@ class CoveragePager:
         settings, room = self._settings, frame.room - frame.used
         wanted = min(settings.front_share * frame.room, room - settings.growth_share * frame.room)
         limit = room if frame.fill else max(int(wanted), min(room, 4 * STUB))
-        value, candidates = self._value(frame)
+        frame.value, frame.candidates = value, candidates = self._value(frame)
         cached, new = settings.costs()
         # A token is read at every turn, and it brings the next compaction nearer: by its share of the room, which a long
         # system message leaves small.
@@ -431,7 +431,10 @@ class CoveragePager:
 
     def _digest(self, frame: Frame, first: int, end: int, run: list[int]) -> Item:
         pages = frame.request.pages
-        excerpts = merged(frame.brief.between(first, end), list(excerpts_of(frame.session.evidence, run)))
+        excerpts = merged(
+            frame.brief.between(first, end),
+            list(excerpts_of(frame.session.evidence, run, frame.value, frame.candidates)),
+        )
         if not excerpts:
             return Item(first, end, [], None, frame.request.stub_tokens, 0)
         tokens = frame.request.digest_tokens(pages[first].id, pages[end - 1].id, excerpts)

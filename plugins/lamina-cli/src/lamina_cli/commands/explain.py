@@ -62,7 +62,7 @@ def _object(taken: Taken, window: Window, rows: list[dict[str, Any]]) -> dict[st
 
 
 def _table(window: Window) -> Table:
-    return _ledger.table([_ledger.Run((row,)) for row in window.ledger.rows])
+    return _ledger.table([_ledger.Run((row,)) for row in window.ledger.rows], lines=True)
 
 
 def _explain_page(taken: Taken, window: Window, page: int, as_json: bool) -> None:
@@ -84,5 +84,7 @@ def _explain_page(taken: Taken, window: Window, page: int, as_json: bool) -> Non
         facts_table.add("score", score(row.score))
     if row.compressor:
         facts_table.add("by", row.compressor)
+    for line in (line for line in row.lines if line.page == page):
+        facts_table.add("stands as", _ledger.told(line))
     facts_table.add("in the window", f"{number(row.tokens_after)} tokens for {number(row.tokens_before)}")
     show(facts_table)
