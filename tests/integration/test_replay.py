@@ -143,7 +143,8 @@ def test_configurations_are_compared_side_by_side(replay, conversations, keep_la
     arguments = (conversations[0], "--budget", 900, "--config", keep_last, "--config", other)
     code, out, err = replay(*arguments)
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()] == ["configuration", "keep", "compact"]
+    for table in out.split("\n\n"):
+        assert [line.split()[0] for line in table.splitlines()] == ["configuration", "keep", "compact"]
     assert err == ""
     figures = json.loads(replay(*arguments, "--json")[1])["configurations"]
     assert figures[0]["bill"] > figures[1]["bill"]

@@ -139,13 +139,68 @@ def hostile(folder):
     return out
 
 
+@pytest.fixture(scope="module")
+def forgetful(folder):
+    """The report on work that outlasts the window, under a pager that promises nothing and one that does."""
+    plan = [{"content": "Rename the parser to reader", "status": "pending"}]
+    said = [{"role": "user", "content": "Rename the parser to reader. Never push to main!"}]
+    for turn in range(14):
+        name, given = ("Read", {"path": f"src/part_{turn}.py"}) if turn else ("TodoWrite", {"todos": plan})
+        call = {"id": f"c{turn}", "type": "function", "function": {"name": name, "arguments": json.dumps(given)}}
+        said.append({"role": "assistant", "content": "", "tool_calls": [call]})
+        said.append({"role": "tool", "tool_call_id": f"c{turn}", "content": f"line_{turn} of it\n" * 30})
+    said.append({"role": "assistant", "content": "line_1 is in src/part_1.py"})
+    (folder / "work.jsonl").write_text(json.dumps({"id": "work", "messages": said}) + "\n")
+    nothing = "".join(f"{what}_share = 0.0\n" for what in ("said", "rules", "plan", "state", "answers"))
+    (folder / "newest.toml").write_text(f'[window]\npager = "keep-last"\n[pagers.keep-last]\n{nothing}')
+    out, configs = folder / "work.html", ("--config", folder / "newest.toml", "--config", folder / "keep.toml")
+    replay(folder / "work.jsonl", "--budget", BUDGET, *configs, "--html", out)
+    return out
+
+
+def test_a_step_at_which_the_request_was_lost_is_marked(browser, forgetful):
+    [forgets, keeps] = data_in(forgetful)["sessions"][0]["traces"]
+    lost = [at + 1 for at, one in enumerate(forgets["asked"]) if one and one[0] < one[1]]
+    assert lost == list(range(lost[0], len(forgets["asked"]) + 1))
+    assert not [one for one in keeps["asked"] if one and one[0] < one[1]]
+
+    def see(page):
+        page.click(".lost-steps button")
+        told = page.inner_text(".slide .at"), page.inner_text("#told"), page.inner_text(".stands")
+        page.focus("#step")
+        page.keyboard.press("ArrowLeft")
+        before = page.inner_text("#told"), page.inner_text(".stands")
+        marks = page.eval_on_selector_all("figure", "all => all.map(f => f.querySelectorAll('.cross').length)")
+        drawn = page.eval_on_selector_all("path.lost", "all => all.map(p => p.getAttribute('d').split('H').length - 1)")
+        lead, texts = page.inner_text(".lead"), page.locator(".lost-steps").all_inner_texts()
+        return told, before, marks, drawn, lead, texts
+
+    (at, told, table), before, marks, drawn, lead, texts = browser.look(forgetful, see)
+    assert at.startswith(f"{lost[0]} of ")
+    assert told.count("request lost") == 1
+    assert re.search(r"newest request message 0\s+0 of 2 lost\s+2 of 2\s", table)
+    assert re.search(r"open items of the plan\s+0 of 1\s+1 of 1", table)
+    assert "lost" not in before[0] + before[1]
+    assert marks == [0, 0, 1, 0, 0, 0, 0]
+    assert drawn == [len(lost), 0]
+    pressed = sum(forgets["pressed"])
+    assert (
+        f"lost, wholly or in part, in {len(lost)} of {pressed} windows under newest, 0 of {pressed} windows under keep."
+        in lead
+    )
+    assert f"lost at {len(lost)} of {pressed} steps. From step {lost[0]}–{lost[-1]}" in texts[0]
+
+
 def test_the_page_says_the_same_figures_as_the_json(browser, compared):
     path, figures = compared
     cells = browser.look(
         path, lambda page: page.eval_on_selector_all("#figures tbody tr", "rows => rows.map(r => r.innerText)")
     )
     for text, one in zip(cells, figures, strict=True):
-        rates = [f"{one[key]:.3f}" for key in ("retention", "context", "far_faults", "bill")]
+        asked = [f"{one[key]:.3f}" for key in ("asked", "said", "first")]
+        rates = [f"{one[key]:.3f}" for key in ("retention", "context")]
+        rates += [*asked, f"{one['todo']:.3f}" if one["planned"] else "–"]
+        rates += [f"{one[key]:.3f}" for key in ("far_faults", "bill")]
         counts = [str(one[key]) for key in ("over", "broken", "thin", "steps", "pressed", "needed")]
         assert text.split() == [one["configuration"], *rates, *counts, "0"]
 
@@ -168,6 +223,12 @@ def test_what_is_drawn_adds_up_to_the_figures(compared):
         assert sum(trace["needed"]) == one["needed"]
         assert 1 - sum(trace["lost"]) / one["needed"] == pytest.approx(one["retention"], abs=1e-6)
         assert all(0 < sum(kinds) <= BUDGET for kinds in zip(*trace["kinds"], strict=True))
+        asked = [one for one in trace["asked"] if one]
+        assert len(asked) == one["requested"] > 0
+        assert sum(stands == of for stands, of in asked) == one["asked_whole"]
+        for key in ("said", "first", "todo"):
+            shares = [counts[0] / counts[1] for counts in trace[key] if counts]
+            assert sum(shares) / max(len(shares), 1) == pytest.approx(one[key], abs=1e-6)
         named = sum(at_[at][0] for _, _, _, at_ in data["sessions"][0]["values"])
         assert named + (data["sessions"][0]["more"] > 0) * 10**6 >= sum(trace["lost"])
 
@@ -189,7 +250,7 @@ def test_every_chart_has_as_many_steps_as_the_replay(browser, compared):
     assert len(bands) >= 8
     assert points == [steps] * 3
     assert last == str(steps)
-    assert charts == 5
+    assert charts == 7
 
 
 def test_a_compaction_is_marked_where_it_was(browser, compared):
@@ -299,7 +360,12 @@ CONTRAST = """() => {
 }"""
 
 
-def test_every_text_stands_out_in_light_and_in_dark(browser, compared):
+@pytest.fixture(params=["compared", "forgetful"])
+def report(request, compared, forgetful):
+    return {"compared": compared[0], "forgetful": forgetful}[request.param]
+
+
+def test_every_text_stands_out_in_light_and_in_dark(browser, report):
     pictures = []
     for scheme in ("light", "dark"):
 
@@ -307,17 +373,17 @@ def test_every_text_stands_out_in_light_and_in_dark(browser, compared):
             pictures.append(page.screenshot())
             return page.evaluate(CONTRAST), page.evaluate("getComputedStyle(document.body).backgroundColor")
 
-        (seen, bad), background = browser.look(compared[0], see, scheme=scheme)
-        assert seen > 200
+        (seen, bad), background = browser.look(report, see, scheme=scheme)
+        assert seen > 150
         assert bad == []
         assert (sum(map(int, re.findall(r"\d+", background))) > 700) is (scheme == "light")
     assert pictures[0] != pictures[1]
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_is_wider_than_the_window_and_no_label_covers_another(browser, compared, width):
+def test_nothing_is_wider_than_the_window_and_no_label_covers_another(browser, report, width):
     overlaps = """() => [...document.querySelectorAll("svg.chart")].flatMap((chart) => {
-      const boxes = [...chart.querySelectorAll("text")].map((text) => [text.textContent, text.getBoundingClientRect()]);
+      const boxes = [...chart.querySelectorAll("text, .cross")].map((text) => [text.textContent, text.getBoundingClientRect()]);
       return boxes.flatMap(([a, p], at) => boxes.slice(at + 1).filter(([, q]) =>
         p.left < q.right - 1 && q.left < p.right - 1 && p.top < q.bottom - 3 && q.top < p.bottom - 3).map(([b]) => [a, b]));
     })"""
@@ -329,7 +395,7 @@ def test_nothing_is_wider_than_the_window_and_no_label_covers_another(browser, c
         )
         return page.evaluate("document.documentElement.scrollWidth"), page.evaluate(overlaps), outside
 
-    assert browser.look(compared[0], see, width=width) == (width, [], [])
+    assert browser.look(report, see, width=width) == (width, [], [])
 
 
 def test_the_keyboard_moves_through_the_steps(browser, compared):
@@ -384,7 +450,7 @@ def test_sessions_can_be_put_in_order_by_each_column(browser, hostile):
         found = []
         for name in ("steps", "session", "missing"):
             page.click(f"#sessions button:text-is('{name}')")
-            column = {"steps": 1, "session": 0, "missing": 5}[name]
+            column = {"steps": 1, "session": 0, "missing": 5, "requests lost": 6}[name]
             cells = "rows => rows.map(r => [r.id, r.children[COLUMN].innerText])".replace("COLUMN", str(column))
             found.append(page.eval_on_selector_all("#sessions tbody tr", cells))
         return found, page.get_attribute("#sessions [aria-sort]", "aria-sort")

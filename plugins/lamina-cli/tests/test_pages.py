@@ -132,7 +132,8 @@ class TestExplain:
         lines = lamina("explain", "demo").out.splitlines()
         assert "of a budget of 900" in lines[0]
         assert lines[2].split() == ["pages", "rendition", "why", "score", "before", "after"]
-        assert len(lines) == 3 + len(packed["ledger"])
+        assert len(lines) == 3 + len(packed["ledger"]) + sum(len(row["lines"]) for row in packed["ledger"])
+        assert any("said: Step 0 of demo" in line for line in lines)
 
     def test_another_budget_may_be_asked_for(self, lamina, stored):
         told = lamina("explain", "demo", "--budget", "1200", "--json").json

@@ -298,7 +298,7 @@ class TestProcesses:
         source = recorded(n=20)
         packed = process("pack", source, "--budget", "900", "--json", "--set", "window.pager=compact")
         assert packed.returncode == 0, packed.stderr
-        assert any(r["rendition"] == "paged out" and r["first"] <= 2 for r in json.loads(packed.stdout)["ledger"])
+        assert any(r["rendition"] == "digest" and r["first"] <= 2 for r in json.loads(packed.stdout)["ledger"])
         source.unlink()
         expanded = process("expand", "demo#2", "--raw")
         assert (expanded.returncode, expanded.stdout) == (0, json.dumps(chat(20)[1]).encode() + b"\n")

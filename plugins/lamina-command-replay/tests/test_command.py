@@ -8,9 +8,10 @@ import json
 import os
 
 import pytest
+from attrs import evolve
 
 from lamina_command_replay import _command
-from lamina_command_replay._figures import Figures
+from lamina_command_replay._figures import WHOLE, Figures
 from lamina_command_replay._replay import Outcome, Played, names_of
 from lamina_command_replay._report import as_json, notes, show
 
@@ -28,6 +29,14 @@ FIGURES = Figures(
     window_fresh=400,
     history_cached=2000,
     history_fresh=800,
+    requested=20,
+    asked_whole=15,
+    said_parts=12 * WHOLE,
+    first_parts=16 * WHOLE,
+    planned=8,
+    todo_parts=2 * WHOLE,
+    outside=10,
+    outside_parts=7 * WHOLE,
     sessions={"a": (90, 100)},
 )
 
@@ -69,7 +78,9 @@ def test_configurations_are_named_so_that_they_differ(files, names):
 def test_json_has_every_documented_field():
     value = json.loads(json.dumps(as_json(8000, [outcome(repairs=["p: x"])])))
     rates = {"retention": 0.9, "context": 0.8, "macro": 0.9, "far_faults": 0.25, "bill": 0.5, "trivial": 0.5}
+    rates |= {"asked": 0.75, "said": 0.6, "first": 0.8, "todo": 0.25, "recent": 0.7}
     counts = {"over": 0, "broken": 0, "thin": 1, "steps": 30, "pressed": 20, "needed": 100, "far": 40}
+    counts |= {"requested": 20, "asked_whole": 15, "planned": 8, "outside": 10}
     common = {**rates, **counts, "window_ms": {"mean": 2.0, "max": 3.0}, "repairs": ["p: x"]}
     session = {"session": "a", "source": "f.jsonl", **common}
     configuration = {"configuration": "default", "file": None, **common, "sessions": [session]}
@@ -79,10 +90,14 @@ def test_json_has_every_documented_field():
 def test_a_pipe_gets_aligned_columns():
     out = io.StringIO()
     show([outcome(), outcome("a-longer-name")], out)
-    heading, *rows = out.getvalue().splitlines()
-    assert heading.split("  ")[0] == "configuration"
-    assert len({len(line) for line in (heading, *rows)}) == 1
-    assert rows[0].split() == "default 0.900 0.800 0.250 0.500 0 0 1 30 20 2.00 3.0 0".split()
+    shares, counts = (table.splitlines() for table in out.getvalue().split("\n\n"))
+    for heading, *rows in (shares, counts):
+        assert heading.split("  ")[0] == "configuration"
+        assert len({len(line) for line in (heading, *rows)}) == 1
+        assert len(heading) <= 100
+    assert shares[0].split() == "configuration retention context asked said first todo far faults bill".split()
+    assert shares[1].split() == "default 0.900 0.800 0.750 0.600 0.800 0.250 0.250 0.500".split()
+    assert counts[1].split() == "default 30 20 0 0 1 0 2.00 3.0".split()
 
 
 def test_a_wide_terminal_gets_a_drawn_table(monkeypatch):
@@ -104,8 +119,14 @@ def test_shares_of_nothing_are_not_shown_as_bad_ones():
     calm = outcome(figures=Figures(steps=3))
     out = io.StringIO()
     show([calm], out)
-    assert out.getvalue().splitlines()[1].split()[1:5] == ["–"] * 4
+    assert out.getvalue().splitlines()[1].split()[1:] == ["–"] * 8
     assert "try a smaller --budget" in out.getvalue()
+
+
+def test_a_session_without_a_plan_has_no_share_of_it():
+    out = io.StringIO()
+    show([outcome(figures=evolve(FIGURES, planned=0, todo_parts=0))], out)
+    assert out.getvalue().splitlines()[1].split()[3:7] == ["0.750", "0.600", "0.800", "–"]
 
 
 def test_repairs_are_named_once_each():

@@ -197,5 +197,7 @@ def test_the_colours_of_a_chart_differ_for_every_eye_and_from_the_paper(scheme):
     for one, other in itertools.combinations(KINDS, 2):
         for eye in EYES.values():
             assert math.dist(lab(colours[one], eye), lab(colours[other], eye)) > 14
-    for name in (*KINDS, "cached", "fresh", *(f"c{k}" for k in range(6))):
+    for one, other in (("cached", "fresh"), ("stood", "lost")):
+        assert all(math.dist(lab(colours[one], eye), lab(colours[other], eye)) > 14 for eye in EYES.values())
+    for name in (*KINDS, "cached", "fresh", "stood", "lost", *(f"c{k}" for k in range(6))):
         assert contrast(colours[name], colours["paper"]) >= 3

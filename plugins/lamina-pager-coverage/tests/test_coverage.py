@@ -230,7 +230,9 @@ def test_most_compactions_of_talk_leave_the_digests_as_they_stand(reach):
 
 def test_what_was_said_beyond_the_reach_is_not_quoted_and_what_is_within_is():
     last = chat_plans(300, 1000, reach=1500)[-1]
-    quoted = [excerpt.page for entry in digests(last) for excerpt in entry.rendition.excerpts]
+    excerpts = [excerpt for entry in digests(last) for excerpt in entry.rendition.excerpts]
+    assert [e.page for e in excerpts if e.why == "said"] == [1], "the first request stands wherever it is"
+    quoted = [e.page for e in excerpts if e.why != "said"]
     assert quoted
     assert min(quoted) > 200
 

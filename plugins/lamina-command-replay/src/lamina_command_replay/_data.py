@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+from lamina_command_replay._asked import Asked
 from lamina_command_replay._excerpts import quote
 from lamina_command_replay._figures import CACHED, FRESH
 from lamina_command_replay._replay import Outcome, Played
@@ -216,8 +217,20 @@ def _trace(steps: Sequence[Step]) -> dict[str, Any]:
         "history": [one.history for one in measured],
         "needed": [one.counts.get("needed", 0) for one in measured],
         "lost": [len(one.lost) for one in measured],
+        **_asked([one.asked for one in measured]),
         "rules": list(rules),
         "ledger": changes,
+    }
+
+
+def _asked(steps: Sequence[Asked | None]) -> dict[str, Any]:
+    """How many sentences or items stood and of how many, 0 where there was nothing to stand."""
+    return {
+        "request": [one.at if one else 0 for one in steps],
+        "asked": [one.newest if one else 0 for one in steps],
+        "said": [one.said if one else 0 for one in steps],
+        "first": [one.first if one else 0 for one in steps],
+        "todo": [one.todo or 0 if one else 0 for one in steps],
     }
 
 

@@ -12,6 +12,9 @@ CACHED = 0.1
 FRESH = 1.25
 """What any other token costs: it is written to the cache."""
 
+WHOLE = 10**12
+"""Shares of single steps are kept in such parts of one, as whole numbers."""
+
 
 @frozen
 class Figures:
@@ -51,6 +54,22 @@ class Figures:
     """Tokens of the full histories that the step before had too."""
     history_fresh: int = 0
     """All their other tokens."""
+    requested: int = 0
+    """Pressed steps before which a user had asked for something."""
+    asked_whole: int = 0
+    """Those of them in which the newest request stood whole."""
+    said_parts: int = 0
+    """Over the same steps, the share of what users said that stood, in parts of :data:`WHOLE`."""
+    first_parts: int = 0
+    """Likewise of the first request."""
+    planned: int = 0
+    """Those of the same steps in which the plan has open items and is not in the newest page."""
+    todo_parts: int = 0
+    """Over them, the share of the open items that stood, in parts."""
+    outside: int = 0
+    """Those of the requested steps whose newest page does not hold the newest request."""
+    outside_parts: int = 0
+    """Over them, the share of the newest request that stood, in parts."""
     sessions: Mapping[str, tuple[int, int]] = field(factory=dict, hash=False)
     """Kept and needed atoms by session, for :attr:`macro`."""
 
@@ -63,6 +82,31 @@ class Figures:
     def context(self) -> float:
         """Share of the needed atoms that stood in the window with their surroundings, 0 to 1."""
         return self.shown / max(self.needed, 1)
+
+    @property
+    def asked(self) -> float:
+        """Share of the steps in which the newest request stood whole, 0 to 1; 0 when nothing was asked for."""
+        return self.asked_whole / max(self.requested, 1)
+
+    @property
+    def said(self) -> float:
+        """Mean share of the sentences of the users' messages that stood, 0 to 1."""
+        return self.said_parts / WHOLE / max(self.requested, 1)
+
+    @property
+    def first(self) -> float:
+        """Mean share of the sentences of the first request that stood, 0 to 1."""
+        return self.first_parts / WHOLE / max(self.requested, 1)
+
+    @property
+    def todo(self) -> float:
+        """Mean share of the plan's open items that stood, 0 to 1; 0 when no step had any."""
+        return self.todo_parts / WHOLE / max(self.planned, 1)
+
+    @property
+    def recent(self) -> float:
+        """Mean share of the newest request that stood where the newest page does not hold it, 0 to 1."""
+        return self.outside_parts / WHOLE / max(self.outside, 1)
 
     @property
     def macro(self) -> float:
@@ -88,7 +132,8 @@ class Figures:
 
     def rates(self) -> dict[str, float]:
         """Every share by its name."""
-        names = ("retention", "context", "macro", "far_faults", "bill", "trivial")
+        asked = ("asked", "said", "first", "todo", "recent")
+        names = ("retention", "context", *asked, "macro", "far_faults", "bill", "trivial")
         return {name: getattr(self, name) for name in names}
 
     def counts(self) -> dict[str, int]:

@@ -13,8 +13,9 @@ from typing import Any
 
 from lamina_command_replay._data import Data, data_of
 from lamina_command_replay._replay import Outcome
+from lamina_command_replay._report import known
 
-_SCRIPTS = ("dom.js", "charts.js", "report.js")
+_SCRIPTS = ("dom.js", "charts.js", "asked.js", "report.js")
 
 
 def as_html(budget: int, outcomes: Sequence[Outcome], version: str) -> str:
@@ -77,13 +78,30 @@ def _summary(data: Data) -> str:
     first = data.figures[0]
     return (
         f"{first['steps']:,} windows, {first['pressed']:,} of them pressed: the full history exceeds the budget. "
-        "All figures but steps, over and broken are taken over these."
+        f"All figures but steps, over and broken are taken over these. {_lost(data)}"
     )
+
+
+def _lost(data: Data) -> str:
+    """In how many windows the newest request was lost."""
+    if not any(figures["requested"] for figures in data.figures):
+        return "Before none of them a user had asked for anything."
+    told = []
+    for name, figures in zip(data.names, data.figures, strict=True):
+        # Configurations that count differently have not the same pressed steps.
+        requested = figures["requested"]
+        under = f" under {name}" if len(data.names) > 1 else ""
+        told.append(f"{requested - figures['asked_whole']:,} of {requested:,} windows{under}")
+    return f"The newest request was lost, wholly or in part, in {', '.join(told)}."
 
 
 _COLUMNS = (
     ("retention", "retention"),
     ("context", "context"),
+    ("asked", "asked"),
+    ("said", "said"),
+    ("first", "first"),
+    ("todo", "to-do"),
     ("far_faults", "far faults"),
     ("bill", "bill"),
     ("over", "over"),
@@ -109,4 +127,4 @@ def _cell(key: str, figures: dict[str, Any]) -> str:
     value = figures[key]
     if isinstance(value, int):
         return f"{value:,}"
-    return f"{value:.3f}" if figures["pressed"] else "–"
+    return f"{value:.3f}" if known(key, figures) else "–"

@@ -2,7 +2,8 @@
 
 Before every assistant message (but one at index 0) there is a window. The recorded assistant message then says what
 it needed: every atom (identifier, path, number, word with a digit or punctuation) of its prose and its argument
-values that had appeared earlier, less those in the system message or the newest page, which every policy has.
+values that had appeared earlier, less those in the system message or the newest page, which every policy has. Besides,
+the window should say what the agent was asked to do.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from attrs import field, frozen
 
-from lamina_command_replay._figures import Figures
+from lamina_command_replay._asked import Asked, Requests, Share
+from lamina_command_replay._figures import WHOLE, Figures
 from lamina_command_replay._texts import ChatMessage, Facts, Texts, last_word, surroundings
 from lamina_command_replay._verbatim import Originals
 
@@ -39,6 +41,8 @@ class Measured:
     """What the step adds to :class:`Figures`, by the names there."""
     lost: tuple[tuple[str, int], ...]
     """Needed atoms that do not stand in the window, sorted; each with the index of the message that last said it."""
+    asked: Asked | None = None
+    """What the window says of what was asked for; ``None`` where the step is not pressed, or nothing was asked for."""
 
 
 class Measure:
@@ -65,6 +69,7 @@ class Measure:
         self._lost: list[tuple[str, int]] = []
         self._facts = [texts.facts(message) for message in messages]
         self._originals = Originals(texts.tokens)
+        self._requests = Requests(messages, budget, texts)
         self._results = {
             message["tool_call_id"]: facts.said
             for message, facts in zip(messages, self._facts, strict=True)
@@ -92,6 +97,7 @@ class Measure:
         counts = dict(self._counts)
         facts = [self._texts.facts(message) for message in window]
         tokens = sum(one.tokens for one in facts)
+        asked = None
         self._add(steps=1, over=tokens > self._budget, broken=is_broken(window))
         if self._history > self._budget:
             self._add(pressed=1)
@@ -100,12 +106,14 @@ class Measure:
             page = self._newest(index)
             self._add(thin=self._is_thin(view, page, index))
             self._need(view, page, index)
+            asked = self._requests.step(page, window)
+            self._ask(asked)
         if self._watch is not None:
             added = {name: count - counts.get(name, 0) for name, count in self._counts.items()}
             # The order of a set of texts changes from one run to the next.
             lost = tuple(sorted(self._lost))
             cached = self._cached(window, facts)
-            self._watch(Measured(index, tokens, cached, self._history, self._history_before, added, lost))
+            self._watch(Measured(index, tokens, cached, self._history, self._history_before, added, lost, asked))
         self._history_before = self._history
         self._window_before = window
 
@@ -119,6 +127,7 @@ class Measure:
             for atom in self._texts.atoms(facts.said):
                 self._seen.setdefault(atom, []).append(at)
             self._originals.add(facts.said)
+            self._requests.read(at)
             self._history += facts.tokens
         self._read = index
 
@@ -164,6 +173,17 @@ class Measure:
             self._add(needed=1, kept=kept, shown=shown, far=far, far_lost=far and not kept)
             if not kept:
                 self._lost.append((atom, occurrences[-1]))
+
+    def _ask(self, asked: Asked | None) -> None:
+        if asked is None:
+            return
+        self._add(
+            requested=1, asked_whole=asked.is_whole, said_parts=_parts(asked.said), first_parts=_parts(asked.first)
+        )
+        if asked.todo is not None:
+            self._add(planned=1, todo_parts=_parts(asked.todo))
+        if asked.outside:
+            self._add(outside=1, outside_parts=_parts(asked.newest))
 
     def _is_shown(self, view: _View, atom: str, at: int) -> bool:
         if self._messages[at].get("tool_call_id") in view.whole:
@@ -230,6 +250,10 @@ class _View:
             for message, one in zip(self.window, self.facts, strict=True)
             if message["role"] != "system"
         )
+
+
+def _parts(share: Share) -> int:
+    return round(WHOLE * share[0] / share[1])
 
 
 def is_broken(window: Sequence[ChatMessage]) -> bool:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from lamina_command_replay._figures import Figures
 from lamina_command_replay._replay import Outcome, Played
 
-_HEADINGS = (
-    "configuration",
-    "retention",
-    "context",
-    "far faults",
-    "bill",
-    "over",
-    "broken",
-    "thin",
-    "steps",
-    "pressed",
-    "ms/window",
-    "ms max",
-    "repairs",
-)
-_NARROWEST = 110
-"""Columns of a terminal that the drawn table needs."""
+_SHOWN = {
+    "retention": "retention",
+    "context": "context",
+    "asked": "asked",
+    "said": "said",
+    "first": "first",
+    "todo": "todo",
+    "far faults": "far_faults",
+    "bill": "bill",
+}
+"""The rates of the first table, by their headings."""
+_COUNTED = ("steps", "pressed", "over", "broken", "thin")
+_BASES = {"asked": "requested", "said": "requested", "first": "requested", "todo": "planned", "recent": "outside"}
+_NARROWEST = 92
+"""Columns of a terminal that the drawn tables need."""
 
 
 def as_json(budget: int, outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -58,7 +56,16 @@ def figures_of(figures: Figures) -> dict[str, Any]:
     rates = {name: round(rate, 6) for name, rate in figures.rates().items()}
     counts = figures.counts()
     names = ("over", "broken", "thin", "steps", "pressed", "needed", "far")
-    return {**rates, **{name: counts[name] for name in names}}
+    asked = ("requested", "asked_whole", "planned", "outside")
+    return {**rates, **{name: counts[name] for name in (*names, *asked)}}
+
+
+def known(rate: str, figures: Mapping[str, Any]) -> bool:
+    """Whether there was anything that the rate is a share of, by the counts among :func:`figures_of`.
+
+    Without pressure nothing had to be left out, and a share of nothing would look like a bad one.
+    """
+    return bool(figures[_BASES.get(rate, "pressed")])
 
 
 def _milliseconds(window_s: Sequence[float]) -> dict[str, float]:
@@ -67,37 +74,43 @@ def _milliseconds(window_s: Sequence[float]) -> dict[str, float]:
 
 
 def show(outcomes: Sequence[Outcome], stream: TextIO) -> None:
-    """Write the table: drawn on a terminal that is wide enough, else in plain aligned columns."""
-    rows = [_row(outcome) for outcome in outcomes]
-    if stream.isatty() and shutil.get_terminal_size().columns >= _NARROWEST:
-        _draw(rows, stream)
-    else:
-        stream.write("\n".join(plain(rows)) + "\n")
+    """Write what windows showed, and below how they came about: in one table the columns would not fit a terminal.
+
+    The tables are drawn on a terminal that is wide enough, else in plain aligned columns.
+    """
+    drawn = stream.isatty() and shutil.get_terminal_size().columns >= _NARROWEST
+    for number, table in enumerate((_shares(outcomes), _counts(outcomes))):
+        stream.write("\n" if number else "")
+        if drawn:
+            _draw(table, stream)
+        else:
+            stream.write("\n".join(plain(table)) + "\n")
     for line in notes(outcomes):
         stream.write(line + "\n")
 
 
-def _row(outcome: Outcome) -> tuple[str, ...]:
-    figures = outcome.figures
-    took = _milliseconds(outcome.window_s)
-    rates = (figures.retention, figures.context, figures.far_faults, figures.bill)
-    # Without pressure nothing had to be left out, and a share of nothing would look like a bad one.
-    shares = [f"{rate:.3f}" if figures.pressed else "–" for rate in rates]
-    counts = [figures.over, figures.broken, figures.thin, figures.steps, figures.pressed]
-    return (
-        outcome.name,
-        *shares,
-        *(f"{count:,}" for count in counts),
-        f"{took['mean']:.2f}",
-        f"{took['max']:.1f}",
-        f"{len(outcome.repairs):,}",
-    )
+def _shares(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
+    table: list[tuple[str, ...]] = [("configuration", *_SHOWN)]
+    for outcome in outcomes:
+        figures = outcome.figures
+        counts, rates = figures.counts(), figures.rates()
+        cells = (f"{rates[rate]:.3f}" if known(rate, counts) else "–" for rate in _SHOWN.values())
+        table.append((outcome.name, *cells))
+    return table
 
 
-def plain(rows: Sequence[Sequence[str]]) -> list[str]:
+def _counts(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
+    table: list[tuple[str, ...]] = [("configuration", *_COUNTED, "repairs", "ms/window", "ms max")]
+    for outcome in outcomes:
+        counts, took = outcome.figures.counts(), _milliseconds(outcome.window_s)
+        cells = [f"{counts[name]:,}" for name in _COUNTED]
+        table.append((outcome.name, *cells, f"{len(outcome.repairs):,}", f"{took['mean']:.2f}", f"{took['max']:.1f}"))
+    return table
+
+
+def plain(table: Sequence[Sequence[str]]) -> list[str]:
     """The table's lines: names to the left, numbers to the right."""
-    table = [_HEADINGS, *rows]
-    widths = [max(len(row[column]) for row in table) for column in range(len(_HEADINGS))]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
         "  ".join(
             cell.ljust(width) if column == 0 else cell.rjust(width)
@@ -107,18 +120,19 @@ def plain(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def _draw(rows: Sequence[Sequence[str]], stream: TextIO) -> None:
+def _draw(table: Sequence[Sequence[str]], stream: TextIO) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column, heading in enumerate(_HEADINGS):
-        table.add_column(heading, justify="right" if column else "left", no_wrap=column > 0)
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    headings, *rows = table
+    for column, heading in enumerate(headings):
+        drawn.add_column(heading, justify="right" if column else "left", no_wrap=column > 0)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console(file=stream).print(table)
+        drawn.add_row(*(Text(cell) for cell in row))
+    Console(file=stream).print(drawn)
 
 
 def notes(outcomes: Sequence[Outcome]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from attrs import frozen
@@ -17,6 +18,8 @@ ChatMessage = Mapping[str, Any]
 _CANDIDATE = re.compile(r"[A-Za-z0-9_#$][A-Za-z0-9_./\-#:@$]{3,}[A-Za-z0-9_]")
 _TELLING = re.compile(r"[0-9_/]|\w\.\w|[a-z][A-Z]")
 _WORD = re.compile(r"\w+")
+_LONG_WORD = 24
+"""Characters of the longest token that is worth looking for."""
 
 
 def atoms(text: str) -> frozenset[str]:
@@ -84,6 +87,20 @@ def argument_values(arguments: str) -> str:
         return arguments
 
 
+def words(text: str) -> str:
+    """The text's words in lower case, with one space between them."""
+    return " ".join(_WORD.findall(text.lower()))
+
+
+def _argument_words(arguments: str) -> str:
+    """The words of a call's arguments, keys included."""
+    if arguments.startswith("{"):
+        with suppress(ValueError, RecursionError):
+            # Some recordings escape what is not ASCII, letter by letter.
+            arguments = json.dumps(json.loads(arguments), ensure_ascii=False)
+    return words(arguments)
+
+
 def content_text(content: Any) -> str:
     """A message's content as text; the text parts of a list, joined by line feeds."""
     if isinstance(content, list):
@@ -138,6 +155,7 @@ class Texts:
         self._facts: dict[tuple[str, tuple[Image, ...], tuple[tuple[str, str], ...]], Facts] = {}
         self._atoms: dict[str, frozenset[str]] = {}
         self._same: dict[tuple[str, str], bool] = {}
+        self._words: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
 
     def tokens(self, text: str) -> int:
         """Tokens of one text."""
@@ -164,6 +182,37 @@ class Texts:
         # Recordings quote code and logs inside JSON strings: an escaped line end is a line end.
         text = "\n".join(said).replace("\\n", "\n").replace('\\"', '"')
         return Facts(text, tokens, self.tokens(text))
+
+    def head(self, text: str, tokens: int) -> str:
+        """The text's longest beginning of at most so many tokens."""
+        most = 4 * tokens
+        while most < len(text) and self._costs(text[:most]) <= tokens:
+            most *= 2
+        if most >= len(text) and self._costs(text) <= tokens:
+            return text
+        least, most = 0, min(most, len(text))
+        while most - least > 1:
+            middle = (least + most) // 2
+            if self._costs(text[:middle]) <= tokens:
+                least = middle
+            else:
+                most = middle
+        # A word cut in the middle may cost more than the whole word.
+        ends = range(min(len(text), least + _LONG_WORD), least, -1)
+        return text[: next((end for end in ends if self._costs(text[:end]) <= tokens), least)]
+
+    def _costs(self, text: str) -> int:
+        """Tokens of a text that is asked about once."""
+        return self._count([text])[0]
+
+    def words(self, message: ChatMessage) -> tuple[str, ...]:
+        """The words of the message's content, and those of the arguments of each of its calls."""
+        content = content_text(message.get("content"))
+        calls = tuple(call["function"]["arguments"] for call in message.get("tool_calls") or ())
+        known = self._words.get((content, calls))
+        if known is None:
+            known = self._words[content, calls] = (words(content), *map(_argument_words, calls))
+        return known
 
     def atoms(self, text: str) -> frozenset[str]:
         """:func:`atoms`, remembered."""

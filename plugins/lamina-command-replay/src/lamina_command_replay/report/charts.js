@@ -25,11 +25,16 @@ function axes(plot, steps, most) {
     draw("line", { class: "grid", x1: plot.left, x2: plot.left + plot.width, y1: plot.y(value), y2: plot.y(value) }),
     draw("text", { class: "tick", x: plot.left - 7, y: plot.y(value) + 4, "text-anchor": "end" }, short(value)),
   ]);
+  return [lines, below(plot, steps)];
+}
+
+/* The numbers of the steps. */
+function below(plot, steps) {
   const wanted = plot.width < 400 ? 4 : 8;
   const marks = ticks(steps, wanted).map((step) => Math.max(step, 1)).filter((step, at, all) => all.indexOf(step) === at);
-  const below = marks.map((step) =>
+  const numbers = marks.map((step) =>
     draw("text", { class: "tick", x: plot.x(step - 0.5), y: plot.top + plot.height + 18, "text-anchor": "middle" }, number(step)));
-  return [lines, below, draw("text", { class: "tick", x: plot.left - 7, y: plot.top + plot.height + 18, "text-anchor": "end" }, "step")];
+  return [numbers, draw("text", { class: "tick", x: plot.left - 7, y: plot.top + plot.height + 18, "text-anchor": "end" }, "step")];
 }
 
 /* The outline of columns between two heights for each step. */

@@ -16,18 +16,22 @@ const spoken = (pressed, value) => (pressed ? share(value) : "–");
 const METRICS = [
   ["retention", "Retention", "of the values used later, those that stood in the window", "higher is better"],
   ["context", "Context", "those that stood there with their surroundings", "higher is better"],
+  ["asked", "Asked", "of the steps, those at which the newest request stood whole", "higher is better", "requested"],
+  ["said", "Said", "of what users said, the sentences that stood", "higher is better", "requested"],
+  ["first", "First", "of the first request, the sentences that stood", "higher is better", "requested"],
+  ["todo", "To-do", "of the plan's open items, those that stood", "higher is better", "planned"],
   ["far_faults", "Far faults", "of those last seen long before, those that were missing", "lower is better"],
   ["bill", "Bill", "input cost with prefix caching; 1 is sending everything", "lower is better"],
 ];
 
 function metrics() {
-  byId("metrics").append(...METRICS.map(([key, title, meaning, better]) => {
+  byId("metrics").append(...METRICS.map(([key, title, meaning, better, base]) => {
     const most = Math.max(1, ...DATA.configurations.map((one) => one[key]));
     const rows = DATA.configurations.map((one, at) => {
       const filled = make("span", { class: "fill " + colour(at) });
       filled.style.width = (100 * one[key]) / most + "%";
       return make("div", { class: "bar" }, make("span", { class: "of" }, SEVERAL ? one.name : ""),
-        make("span", { class: "value" }, spoken(one.pressed, one[key])), make("span", { class: "track" }, filled));
+        make("span", { class: "value" }, spoken(one[base || "pressed"], one[key])), make("span", { class: "track" }, filled));
     });
     return make("div", { class: "metric" }, make("h3", {}, title), rows, make("p", {}, meaning, "; ", make("em", {}, better)));
   }));
@@ -39,11 +43,12 @@ function metrics() {
 function sessions() {
   if (DATA.sessions.length < 2) return;
   const body = make("tbody"), heads = [];
+  const columns = ["retention", "bill", "missing", "requests lost"];
   const values = DATA.sessions.map((one, at) => [at, one.figures[0].steps, one.figures[0].pressed,
-    ...one.figures.flatMap((figures) => [figures.pressed ? figures.retention : null, figures.pressed ? figures.bill : null, figures.needed - Math.round(figures.retention * figures.needed)])]);
+    ...one.figures.flatMap((figures) => [figures.pressed ? figures.retention : null, figures.pressed ? figures.bill : null, figures.needed - Math.round(figures.retention * figures.needed), figures.requested - figures.asked_whole])]);
   const rows = DATA.sessions.map((one, at) => make("tr", { id: "row" + at },
     make("th", { scope: "row" }, make("a", { href: "#s" + at, class: "quoted" }, one.id), one.traces ? null : make("span", { class: "faint" }, " figures only")),
-    values[at].slice(1).map((value, column) => make("td", {}, value === null ? "–" : column > 1 && column % 3 !== 1 ? share(value) : number(value)))));
+    values[at].slice(1).map((value, column) => make("td", {}, value === null ? "–" : column > 1 && (column - 2) % columns.length < 2 ? share(value) : number(value)))));
   /* Highest first, but for the recordings' own order and where less is worse. */
   const sort = (column, what) => {
     const sign = what === "retention" || what === "session" ? 1 : -1;
@@ -59,10 +64,9 @@ function sessions() {
     heads.push(make("th", { scope: "col", ...more }, make("button", { type: "button", class: "sort", title: "sort by " + what, onclick: () => sort(column, what) }, what)));
     return heads[column];
   };
-  const columns = ["retention", "bill", "missing"];
   const first = ["session", "steps", "pressed"].map((what) => sorter(what, { rowspan: SEVERAL && 2 }));
   const rest = NAMES.map(() => columns.map((what) => sorter(what)));
-  const head = [make("tr", {}, first, SEVERAL ? NAMES.map((_, at) => make("th", { scope: "colgroup", colspan: 3 }, named(at))) : rest), SEVERAL && make("tr", {}, rest)];
+  const head = [make("tr", {}, first, SEVERAL ? NAMES.map((_, at) => make("th", { scope: "colgroup", colspan: columns.length }, named(at))) : rest), SEVERAL && make("tr", {}, rest)];
   sort(0, "session");
   const choose = make("select", { id: "choose", onchange: (event) => { location.hash = "s" + event.target.value; } },
     DATA.sessions.map((one, at) => make("option", { value: at }, one.id)));
@@ -114,6 +118,7 @@ function redraw() {
     make("h3", {}, "What stood in the window"),
     make("p", { class: "lead" }, "Tokens of each window, by role and rendition."), legend(one),
     one.traces.map((trace, at) => figure(at, keep(composition(trace, at, width, shared, steps)))),
+    stillSaidSection(one, width, shared, keep),
     make("h3", {}, "Cached and uncached"),
     make("p", { class: "lead" }, `Tokens in a prefix that the window before had too cost ${DATA.price[0]}, all others ${DATA.price[1]}. Counted as the bill counts them: in the form that is sent, in which a recorded reasoning may be missing.`),
     key([["cached", "cached"], ["fresh", "uncached"]], false),
@@ -194,11 +199,11 @@ function reader(one) {
     slider.setAttribute("aria-valuetext", `step ${step} of ${steps}`);
     put(told, ...one.traces.map((trace, number_) => make("span", { class: "told" }, SEVERAL && [named(number_), ": "],
       `${number(trace.kinds.reduce((sum, kind) => sum + kind[at], 0))} tokens, ${percent(trace.fresh[at], trace.cached[at] + trace.fresh[at])} uncached`,
-      trace.needed[at] ? `, ${trace.lost[at]} of ${trace.needed[at]} missing` : "", trace.compacted.includes(step) ? ", compacted" : "")));
+      trace.needed[at] ? `, ${trace.lost[at]} of ${trace.needed[at]} missing` : "", isLost(trace, at) && make("strong", { class: "warn" }, ", request lost"), trace.compacted.includes(step) ? ", compacted" : "")));
   });
-  const goTo = make("span", { class: "at" });
-  state.readers.push((step) => put(goTo, `${number(step)} of ${number(steps)}`, make("span", { class: "faint" }, ` before message ${one.index[step - 1]}`)));
-  return make("div", { class: "reader" }, make("div", { class: "slide" }, make("label", { for: "step" }, "Step "), goTo, slider), told);
+  const where = make("span", { class: "at" });
+  state.readers.push((step) => put(where, `${number(step)} of ${number(steps)}`, make("span", { class: "faint" }, ` before message ${one.index[step - 1]}`)));
+  return make("div", { class: "reader" }, make("div", { class: "slide" }, make("label", { for: "step" }, "Step "), where, slider), told);
 }
 
 function table(caption, head, rows, titled) {
@@ -220,7 +225,7 @@ function stands(one) {
       row("billed as uncached", one.traces.map((trace) => number(trace.fresh[at]))),
       row("full history, billed", one.traces.map((trace) => number(trace.history[at]))),
       row("values needed", one.traces.map((trace) => number(trace.needed[at]))),
-      row("values missing", one.traces.map((trace) => number(trace.lost[at])))]));
+      row("values missing", one.traces.map((trace) => number(trace.lost[at])))]), askedTable(one, at));
   });
   return node;
 }
@@ -245,10 +250,11 @@ function decided(one) {
 
 /* ---------------------------------------------------------------- what was missing */
 
+const goTo = (step) => make("button", { type: "button", class: "step", "aria-label": "go to step " + step, onclick: () => { moveTo(step); byId("step").focus(); } }, step);
+
 function missing(one, session) {
   const title = make("h3", { id: "missing" }, "Values that were missing");
   if (!one.values.length) return make("div", {}, title, make("p", { class: "lead" }, "Every value that the recorded messages used stood in its window."));
-  const goTo = (step) => make("button", { type: "button", class: "step", "aria-label": "go to step " + step, onclick: () => { moveTo(step); byId("step").focus(); } }, step);
   const where = ([times, ...at]) => make("td", {}, times ? [at.map(([step, rendition], number_) => [number_ ? " " : "", goTo(step), rendition !== (at[number_ + 1] || [])[1] && [" ", make("span", { class: "faint" }, rendition)]]),
     times > at.length && ` and ${times - at.length} more`] : make("span", { class: "faint" }, "–"));
   const rows = one.values.map(([atom, page, far, at], row) => make("tr", { id: `s${session}-v${row}` }, make("th", { scope: "row" }, make("code", { class: "quoted" }, atom)),
