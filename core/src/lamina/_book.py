@@ -15,7 +15,7 @@ from attrs import asdict, frozen
 
 from lamina._engine import Engine, Parts
 from lamina._log import SessionLog, segment
-from lamina._pages import Pages, part_counts
+from lamina._pages import Pages, message_counts
 from lamina._records import (
     Admitted,
     Checkpointed,
@@ -138,7 +138,7 @@ class Book:
             case Said() as said:
                 counts: Sequence[int] = said.counts
                 if said.counter != self._parts.count.info.fingerprint:
-                    counts = part_counts(said.message.parts, self._parts.count)
+                    counts = message_counts(said.message, self._parts.count)
                 ids, changed = engine.pages.add(said.message, counts, said.pages)
                 self._note(seq, owner, said, ids, changed)
             case Sourced(digest=digest):
@@ -256,7 +256,7 @@ class Book:
         """
         _check(message)
         engine, count = self.engine, self._parts.count
-        counts = part_counts(message.parts, count)
+        counts = message_counts(message, count)
         ids, changed = engine.pages.add(message, counts)
         said = Said(message, tuple(ids), counts, count.info.fingerprint, source, digest)
         self._note(seq, self.id, said, ids, changed)

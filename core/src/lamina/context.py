@@ -29,6 +29,7 @@ from lamina.memory import Memories, Moved
 from lamina.model import Hit, Memory, MemoryKind, Page
 from lamina.protocols import Format, Get, Parsed, ParseRequest, Scan
 from lamina.session import Imported, Session, SessionInfo, Shared
+from lamina.sources import Source
 from lamina.tools import Registry
 
 _NAME_BYTES = 250
@@ -141,6 +142,7 @@ class Context:
         format: str = "auto",
         session: str | None = None,
         single: bool = False,
+        strict: bool = False,
     ) -> list[Imported]:
         """Store a recording; of one that was imported before, what is new.
 
@@ -152,6 +154,7 @@ class Context:
             format: A format's name, or ``auto`` to detect it by content.
             session: The id to store it under, where it holds one session; which one to take, where it holds more.
             single: Whether to refuse data that holds several sessions of which none is chosen.
+            strict: Whether to refuse data with a half-written record, instead of skipping and telling it.
 
         Raises:
             FormatError: It cannot be read; file, line and reason. Nothing of it is stored.
@@ -164,7 +167,7 @@ class Context:
         groups: dict[str, list[Parsed]] = {}
         fallback = session or Path(source).stem or "session"
         first: str | None = None
-        for parsed in self.formats[name].parse(ParseRequest(data=data, source=source)):
+        for parsed in self.formats[name].parse(ParseRequest(data=data, source=source, strict=strict)):
             id = parsed.session if parsed.session is not None else (first or fallback)
             if first is None and parsed.session is not None:
                 first = id
@@ -192,9 +195,10 @@ class Context:
         """The format that the data is in.
 
         Raises:
-            FormatError: None fits; says which are installed.
+            FormatError: None fits; says which are installed. Or the data is in no encoding that any of them reads.
         """
         request = ParseRequest(data=data, source=source)
+        Source(request).readable()
         sure = {name: form.sniff(request) for name, form in self.formats.items()}
         best = max(sure, key=lambda n: sure[n], default=None)
         if best is None or sure[best] <= 0:

@@ -38,6 +38,9 @@ class Imported:
     """Source records that are no messages, by reason; they are kept as well."""
     pages: int
     tokens: int
+    damaged: tuple[int, ...] = ()
+    """Lines of the source records that are half-written or overwritten. One that ends the source is not kept, because
+    it may still be written."""
 
 
 @frozen
@@ -166,11 +169,13 @@ class Session:
         Raises:
             FormatError: The session already holds other records than this recording.
         """
-        digests = _digests(parsed)
         skipped: dict[str, int] = {}
+        damaged = tuple([p.line for p in parsed if p.damaged and p.line is not None])
         for p in parsed:
             if p.skipped is not None:
                 skipped[p.skipped] = skipped.get(p.skipped, 0) + 1
+        parsed = [p for p in parsed if not p.torn]
+        digests = _digests(parsed)
         facts = {"already": 0, "before": self.book.messages}
 
         def make() -> Made:
@@ -185,7 +190,7 @@ class Session:
         await self.book.flush()
         return Imported(
             self.id, self.format, self.book.messages - facts["before"], min(facts["already"], len(digests)), skipped,
-            len(self.book.engine.pages.all), self.tokens,
+            len(self.book.engine.pages.all), self.tokens, damaged,
         )  # fmt: skip
 
     def check_records(self, parsed: Sequence[Parsed], source: str, digests: Sequence[bytes] | None = None) -> None:
@@ -194,7 +199,8 @@ class Session:
         Raises:
             FormatError: The session already holds other records than this recording.
         """
-        known, digests = self.book.digests, _digests(parsed) if digests is None else digests
+        known = self.book.digests
+        digests = _digests([p for p in parsed if not p.torn]) if digests is None else digests
         if known != digests[: len(known)] and digests != known[: len(digests)]:
             at = next((i for i, (a, b) in enumerate(zip(known, digests, strict=False)) if a != b), 0)
             raise FormatError(
@@ -264,7 +270,10 @@ class Session:
             tail = await self._tail(budget - tokens, budget, query)
         window = Window(
             session=self.id, budget=whole, tokens=beside + tokens + tail.tokens, beside=beside, format=self._sends(), compacted=compacted,
-            ledger=Ledger(slots, tail.slots, self.book.engine.pages.ids, self.book.engine.pages.sums, self.book.engine.repairs),
+            ledger=Ledger(
+                slots, tail.slots, self.book.engine.pages.ids, self.book.engine.pages.sums, self.book.engine.repairs,
+                self._shared.formats.get(self._sends()),
+            ),
             slots=slots, tail=tail.messages, formats=self._shared.formats,
         )  # fmt: skip
         if compacted:
