@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from attrs import asdict, frozen
 
+from lamina._checking import checked
 from lamina._engine import Engine, Parts
 from lamina._log import SessionLog, segment
 from lamina._pages import Pages, message_counts
@@ -29,8 +30,8 @@ from lamina._records import (
     Said,
     Sourced,
 )
-from lamina.errors import ConflictError, FormatError
-from lamina.model import ROLES, Message, Page, ToolResult
+from lamina.errors import ConflictError
+from lamina.model import Message, Page
 from lamina.protocols import Capability, Commit, Storage
 
 _RETRIES = 16
@@ -94,6 +95,8 @@ class Book:
         self.checkpoints: dict[str, int] = {}
         self.seqs: dict[int, list[tuple[str, int]]] = {}
         """Page to its records in the log (owner session, sequence number)."""
+        self.recorded: set[tuple[str, int]] = set()
+        """Source records that are of a recording; others keep what a program added and no storage can hold."""
         self.rollbacks = 0
         """How often the session was rolled back; derived data is checked against it."""
         return Pages(self._parts.count, self._parts.count.info)
@@ -141,8 +144,9 @@ class Book:
                     counts = message_counts(said.message, self._parts.count)
                 ids, changed = engine.pages.add(said.message, counts, said.pages)
                 self._note(seq, owner, said, ids, changed)
-            case Sourced(digest=digest):
+            case Sourced(source, digest):
                 self.digests.append(digest)
+                self.recorded.add((owner, source))
             case Compacted() | Admitted():
                 engine.restore(record)
             case Pinned(page, pinned):
@@ -166,6 +170,7 @@ class Book:
             self.state = "active"
         if said.digest:
             self.digests.append(said.digest)
+            self.recorded.add((owner, said.source or 0))
         for page in ids:
             self.seqs.setdefault(page, []).append((owner, seq))
             if said.source is not None:
@@ -254,24 +259,10 @@ class Book:
         Raises:
             FormatError: It is no message, or a tool result that answers no call.
         """
-        _check(message)
+        message = checked(message)
         engine, count = self.engine, self._parts.count
         counts = message_counts(message, count)
         ids, changed = engine.pages.add(message, counts)
         said = Said(message, tuple(ids), counts, count.info.fingerprint, source, digest)
         self._note(seq, self.id, said, ids, changed)
         return said
-
-
-def _check(message: Message) -> None:
-    if not isinstance(message, Message):
-        raise FormatError(f"{message!r} is no Message; make one with lamina.user(…), lamina.assistant(…)")
-    if message.role not in ROLES:
-        raise FormatError(f"unknown role {message.role!r}; roles are {', '.join(ROLES)}")
-    only_results = all(isinstance(part, ToolResult) for part in message.parts)
-    if (message.role == "tool") != (only_results and bool(message.parts)) and (
-        message.role == "tool" or message.results
-    ):
-        raise FormatError("a tool message holds tool results and nothing else, and only it does")
-    if message.role != "assistant" and message.calls:
-        raise FormatError(f"a tool call in a message of role {message.role!r}; only the assistant calls tools")

@@ -31,6 +31,7 @@ from lamina.protocols import Format, Get, Parsed, ParseRequest, Scan
 from lamina.session import Imported, Session, SessionInfo, Shared
 from lamina.sources import Source
 from lamina.tools import Registry
+from lamina.verbatim import whole
 
 _NAME_BYTES = 250
 """Longest session name: three times as many bytes when quoted must leave room in a key of 1,000."""
@@ -226,7 +227,7 @@ class Context:
             limit: At most so many.
             session: Only pages of this session.
         """
-        return await self._memories.recall(query, limit=limit, session=session)
+        return await self._memories.recall(whole(query), limit=limit, session=session)
 
     async def _recall_for_window(self, query: str, limit: int, session: str) -> Sequence[Hit]:
         return await self.recall(query, limit=limit)
@@ -234,14 +235,18 @@ class Context:
     async def remember(
         self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = (), importance: float = 0.5
     ) -> Memory:
-        """Write a memory that outlives every window.
+        """Write a memory that outlives every window; lone surrogates in its text become U+FFFD.
 
         Raises:
             ConfigError: No tiers are configured.
+            FormatError: The text or a tag is no text.
         """
+        for name, value in (("text", text), *((f"tags[{k}]", tag) for k, tag in enumerate(tags))):
+            if not isinstance(value, str):
+                raise FormatError(f"{name}: must be text, not {value!r}")
         if not self._memories.tiers:
             raise ConfigError(["memory.tiers: empty, so nothing can be remembered; name at least one tier"])
-        return await self._memories.remember(text, kind=kind, tags=tags, importance=importance)
+        return await self._memories.remember(whole(text), kind=kind, tags=whole(tags), importance=importance)
 
     async def consolidate(self) -> Moved:
         """Let the tiers follow the log, and move memories between them by their policies."""

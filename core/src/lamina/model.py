@@ -12,6 +12,8 @@ from typing import Any, Literal
 import attrs
 from attrs import field, frozen
 
+from lamina.errors import FormatError
+
 Role = Literal["system", "user", "assistant", "tool"]
 """Who speaks. A ``tool`` message holds tool results and nothing else."""
 
@@ -30,9 +32,12 @@ _NO_EXTRA: Extra = {}  # one for all: most parts have none, and a session has ma
 
 def _arguments(value: Any) -> Any:
     """JSON text of what a program gives as an object; what is neither is refused when the message is added."""
-    if isinstance(value, Mapping):
+    if not isinstance(value, Mapping):
+        return value
+    try:
         return json.dumps(dict(value), ensure_ascii=False)
-    return value
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"arguments: no JSON object can be made of them: {error}") from error
 
 
 @frozen

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from lamina._book import Book, Made, SessionInfo
+from lamina._checking import checked
 from lamina._engine import Parts
 from lamina._pages import Prefix
 from lamina._records import Checkpointed, Faulted, Forked, Lived, LogRecord, Pinned, RolledBack, Said, Sourced
@@ -19,6 +20,7 @@ from lamina.errors import BudgetError, FormatError, SessionStateError, UnknownPa
 from lamina.model import Hit, Message, Page
 from lamina.plugins import Catalogue
 from lamina.protocols import ExportRequest, Format, Parsed, RenderRequest, Storage, ToolSpec
+from lamina.verbatim import whole as storable
 from lamina.window import Ledger, Window
 
 __all__ = ["Imported", "Session", "SessionInfo", "Shared"]
@@ -141,11 +143,13 @@ class Session:
     async def add(self, *messages: Message) -> list[int]:
         """Log messages, durably; all of them or, when one is refused, none.
 
+        Lone surrogates, which no storage can hold, become U+FFFD; :meth:`raw` then has the message as it was given.
+
         Returns:
             The id of the page that each message opened or joined (of a tool message: of its last result's call).
 
         Raises:
-            FormatError: A tool result answers no call, or a message is none.
+            FormatError: A tool result answers no call, or a message is none: names the field.
             ContractError: The counter gave impossible counts.
             SessionStateError: The session is closed.
         """
@@ -155,9 +159,14 @@ class Session:
 
         def make() -> Made:
             said.clear()
+            originals: dict[int, bytes] = {}
             for message in messages:
-                said.append(self.book.said(self.book.log.next + len(said), message))
-            return said, {}
+                mended = checked(message)
+                source = None if mended is message else self.book.log.next_source + len(originals)
+                if source is not None:
+                    originals[source] = json.dumps(asdict(message)).encode()
+                said.append(self.book.said(self.book.log.next + len(said), mended, source))
+            return said, originals
 
         if messages:
             await self.book.append(make)
@@ -246,6 +255,7 @@ class Session:
             BudgetError: Not even what must stay fits; nothing was changed.
             ContractError: A plugin broke its contract and ``[window] strict`` is set.
         """
+        query = None if query is None else storable(query)
         whole = self._shared.budget if budget is None else budget
         if type(whole) is not int or whole <= 0:
             raise BudgetError(whole, 1, "a window and its messages")
@@ -347,10 +357,9 @@ class Session:
         wanted: dict[tuple[str, int], None] = {}
         out: list[bytes] = []
         for page in self.select(first, last):
-            sources = self.book.engine.pages.sources.get(page.id)
-            if sources:
-                wanted.update(dict.fromkeys(sources))
-            else:
+            sources = self.book.engine.pages.sources.get(page.id, [])
+            wanted.update(dict.fromkeys(sources))
+            if not any(source in self.book.recorded for source in sources):
                 out.append(self._as_json(page.messages))
         return [*await self.book.log.sources(list(wanted)), *out] if wanted else out
 
@@ -373,7 +382,11 @@ class Session:
         for kept in await self.book.log.read():
             match kept.record:
                 case Said(message=message, source=source):
-                    key = None if source is None else (kept.owner, source)
+                    key = (
+                        None
+                        if source is None or (kept.owner, source) not in self.book.recorded
+                        else (kept.owner, source)
+                    )
                     if key is not None and key in groups:
                         groups[key].append(message)
                     else:

@@ -19,6 +19,7 @@ from attrs import evolve, field, frozen, validators
 
 from lamina.errors import DamagedError, FormatError
 from lamina.protocols import ParseRequest
+from lamina.verbatim import whole
 
 MAX_RECORD_BYTES = 64 * 2**20
 """Default of the setting ``max_record_bytes``."""
@@ -370,18 +371,8 @@ def _depth(value: Any) -> int:
 
 
 def _whole(value: Any, raw: bytes) -> Any:
-    """The value with U+FFFD for lone surrogates, which JSON can escape and UTF-8 cannot hold."""
-    if _ESCAPE not in raw and b"\\uD" not in raw:
-        return value
-    match value:
-        case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case list():
-            return [_whole(item, raw) for item in value]
-        case dict():
-            return {_whole(key, raw): _whole(item, raw) for key, item in value.items()}
-        case _:
-            return value
+    """The value with U+FFFD for lone surrogates; nearly always there is no escape that could be one."""
+    return value if _ESCAPE not in raw and b"\\uD" not in raw else whole(value)
 
 
 def peek(data: bytes, size: int = 65_536) -> list[Any]:

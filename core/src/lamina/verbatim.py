@@ -21,6 +21,19 @@ _NOT_IDENT = re.compile(r"[^a-zA-Z0-9_-]")
 _NONE: Extra = {}
 
 
+def whole(value: Any) -> Any:
+    """The text, or all texts of a value, with U+FFFD for lone surrogates, which JSON can escape and UTF-8 cannot hold."""
+    match value:
+        case str():
+            return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list() | tuple():
+            return [whole(item) for item in value]
+        case dict():
+            return {whole(key): whole(item) for key, item in value.items()}
+        case _:
+            return value
+
+
 def unmarked(value: Any) -> Any:
     """The value without marks of a cached prefix, at any depth; itself where there is none."""
     if isinstance(value, dict):
