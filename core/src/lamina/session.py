@@ -365,7 +365,7 @@ class Session:
 
     def _as_json(self, messages: Sequence[Message]) -> bytes:
         form = self._shared.formats[self._sends()]
-        rendered: Any = form.render(RenderRequest(messages=messages))
+        rendered: Any = form.render(RenderRequest(messages=messages, piece=True))
         return json.dumps(rendered, ensure_ascii=False).encode()
 
     async def export(self, format: str | None = None) -> bytes:

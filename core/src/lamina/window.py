@@ -58,7 +58,7 @@ class Ledger:
         self.repairs: tuple[str, ...] = tuple(repairs)
         """What the gate had to repair, each naming the plugin; empty when all plugins kept their contract."""
         self._slots, self._tail, self._ids, self._sums = slots, tail, ids, sums
-        self._form = form if isinstance(form, TellingFormat) else None
+        self._form = form
         self._rows: tuple[LedgerRow, ...] | None = None
 
     @property
@@ -84,7 +84,8 @@ class Ledger:
         return Ledger(self._slots, self._tail, self._ids, self._sums, self.repairs, form)
 
     def _notes(self, slot: Slot) -> tuple[str, ...]:
-        if self._form is None or slot.page is None:
+        # Asked when rows are, and not for every window: most of them are sent and never explained.
+        if slot.page is None or not isinstance(self._form, TellingFormat):
             return ()
         return tuple(self._form.left_out(slot.messages))
 

@@ -106,6 +106,18 @@ def test_the_last_text_of_the_assistant_does_not_end_in_white_space():
     assert render(user("a"), assistant("b \n"), user("c"))[1]["content"] == [text("b \n")]
 
 
+def test_a_piece_of_a_conversation_begins_and_ends_as_it_does():
+    spoken = [assistant("b \n")]
+    assert FMT.render(RenderRequest(messages=spoken, piece=True)) == [{"role": "assistant", "content": [text("b \n")]}]
+
+
+def test_what_is_exported_is_kept_and_not_sent():
+    thought = Reasoning("hm", "c2ln")
+    parts = [Message("user", (Image("image/tiff", "aGk="),)), Message("assistant", (Text("b"), thought))]
+    exported = json.loads(FMT.export(ExportRequest(session="x", records=[(None, (p,)) for p in parts], own=False)))
+    assert [block["type"] for m in exported["messages"] for block in m["content"]] == ["image", "text", "thinking"]
+
+
 def test_errors_say_something_and_hold_texts_only():
     picture = Image("image/png", "aGk=")
     silent, shown = ToolResult("t1", "", True), ToolResult("t2", "seen", True, (picture,))

@@ -175,6 +175,12 @@ def test_images_are_mended_where_that_is_sure_and_named_where_they_are_left_out(
     ]
 
 
+def test_where_nothing_remains_a_line_stands_for_the_conversation():
+    thought = Message("assistant", (Reasoning("hm", "sig"),))
+    assert render(thought) == [{"role": "user", "content": "[the conversation starts here]"}]
+    assert FMT.render(RenderRequest(messages=[thought], piece=True)) == []
+
+
 def test_a_name_that_the_api_refuses_is_left_out():
     (read,) = parse({"role": "user", "name": "bob the builder", "content": "a"})
     assert render(read) == [{"role": "user", "content": "a"}]

@@ -48,6 +48,9 @@ class RenderRequest:
     messages: Sequence[Message]
     stable: int | None = None
     """So many of them, from the first on, are a prefix that the next request will have too; ``None``: not known."""
+    piece: bool = False
+    """Whether they are a piece of a conversation, to be looked at: nothing is put before them, or taken from their end,
+    only because a request must begin or end otherwise."""
 
 
 @frozen

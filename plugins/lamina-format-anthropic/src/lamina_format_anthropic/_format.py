@@ -54,12 +54,12 @@ class AnthropicFormat:
 
     def render(self, request: RenderRequest) -> list[dict[str, Any]]:
         """The messages as the API takes them; see :func:`lamina_format_anthropic._write.write`."""
-        return write(request.messages, stable=request.stable, marks=self._marks)
+        return write(request.messages, stable=request.stable, marks=self._marks, piece=request.piece)
 
     def left_out(self, messages: Sequence[Message]) -> list[str]:
         """What of these messages the API does not take as it came."""
         told = LeftOut()
-        write(messages, told=told)
+        write(messages, told=told, piece=True)
         return told.notes()
 
     def check(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -74,7 +74,7 @@ class AnthropicFormat:
 
         def flush() -> None:
             nonlocal system
-            made = write(foreign)
+            made = write(foreign, kept=True)
             foreign.clear()
             if system is None and not pieces and made and made[0]["role"] == "system":
                 system = _json(made.pop(0)["content"])

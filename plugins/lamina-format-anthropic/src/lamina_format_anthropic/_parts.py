@@ -30,10 +30,11 @@ class Blocks:
     Args:
         ids: Of the window's calls.
         told: Collects what is left out.
+        kept: Whether the blocks are written to be kept: images stay then, whatever the API takes.
     """
 
-    def __init__(self, ids: Ids, told: LeftOut) -> None:
-        self._ids, self._told = ids, told
+    def __init__(self, ids: Ids, told: LeftOut, *, kept: bool = False) -> None:
+        self._ids, self.told, self._kept = ids, told, kept
 
     def of(self, part: Part, role: str) -> list[Block]:
         """The blocks of a part in a message of this role: one, or none where there is nothing to show."""
@@ -56,14 +57,14 @@ class Blocks:
     def _members(self, extra: Extra) -> Block:
         if not extra:
             return {}
-        self._told(*foreign(extra, FAMILY))
+        self.told(*foreign(extra, FAMILY))
         return dict(members(extra, FAMILY))
 
     def _reasoning(self, part: Reasoning) -> list[Block]:
         if part.redacted:
             return [{"type": "redacted_thinking", "data": part.text, **self._members(part.extra)}]
         if not part.signature:
-            self._told("reasoning")
+            self.told("reasoning")
             return []
         made = {"type": "thinking", "thinking": part.text, "signature": part.signature}
         return [{**made, **self._members(part.extra)}]
@@ -73,12 +74,12 @@ class Blocks:
         if family == FAMILY and fit:
             return dict(part.data)
         if part.text.strip():
-            self._told.as_text(kind)
+            self.told.as_text(kind)
             return {"type": "text", "text": part.text}
         return self._gone(kind)
 
     def _gone(self, what: str, why: str = "") -> Block:
-        self._told(what)
+        self.told(what)
         return {"type": "text", "text": f"[{what} left out{': ' if why else ''}{why}]"}
 
     def _result(self, result: ToolResult) -> Block:
@@ -92,7 +93,7 @@ class Blocks:
         if error and not content:
             content = NO_OUTPUT
         elif error and isinstance(content, list) and any(block["type"] != "text" for block in content):
-            self._told("error mark")
+            self.told("error mark")
             content, error = [{"type": "text", "text": FAILED}, *content], False
         made["content"] = content or ""
         return {**made, **({"is_error": True} if error else {}), **self._members(result.extra)}
@@ -108,12 +109,12 @@ class Blocks:
                 return self._opaque(block, kind in INSIDE or kind not in KNOWN)
 
     def _image(self, image: Image) -> Block:
-        image = mended(image)
+        image = image if self._kept else mended(image)
         if image.media_type == "url":
-            if not image.data.startswith("https://"):
+            if not self._kept and not image.data.startswith("https://"):
                 return self._gone("image", _short(image.data))
             return {"type": "image", "source": {"type": "url", "url": image.data}, **self._members(image.extra)}
-        why = _refused(image)
+        why = "" if self._kept else _refused(image)
         if why:
             return self._gone("image", why)
         source = {"type": "base64", "media_type": image.media_type, "data": image.data}

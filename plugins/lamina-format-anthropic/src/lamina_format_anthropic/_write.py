@@ -9,7 +9,7 @@ from attrs import define, field
 
 from lamina.model import Message, Reasoning
 from lamina.rendering import OPENING
-from lamina.verbatim import MARK, Ids, LeftOut
+from lamina.verbatim import MARK, Ids, LeftOut, foreign
 from lamina_format_anthropic._parts import Blocks
 from lamina_format_anthropic._rules import EMPTY, FAMILY, RESULTS, SERVER_CALLS, THINKING
 
@@ -27,7 +27,13 @@ class _Turn:
 
 
 def write(
-    messages: Sequence[Message], *, stable: int | None = None, marks: int = 0, told: LeftOut | None = None
+    messages: Sequence[Message],
+    *,
+    stable: int | None = None,
+    marks: int = 0,
+    told: LeftOut | None = None,
+    piece: bool = False,
+    kept: bool = False,
 ) -> list[Block]:
     """Give the messages in the form of the Messages API, content always as a list of blocks.
 
@@ -46,13 +52,17 @@ def write(
         stable: So many of them are a prefix that the next request has too; ``None`` where that is not known.
         marks: How many marks of a cached prefix to set: one where it ends, a second one where the system ends.
         told: Collects what is left out.
+        piece: Whether they are a piece of a conversation, whose beginning and end may be anything.
+        kept: Whether they are written to be kept, and not to be sent: no rule of requests applies to blocks then.
     """
     told = LeftOut() if told is None else told
-    turns, prefix = _turns(messages, stable, told)
-    _pair(turns, told)
+    turns, prefix = _turns(messages, stable, Blocks(Ids(), told, kept=kept))
+    if not kept:
+        _pair(turns, told)
     made: list[Block] = []
     for turn in turns:
-        _order_thinking(turn, told)
+        if not kept:
+            _order_thinking(turn, told)
         blocks = turn.blocks
         if not blocks:
             if turn.role == "system" or (turn.role == "assistant" and turn.silent):
@@ -62,16 +72,17 @@ def write(
             blocks = made.pop()["content"] + blocks
             blocks.sort(key=lambda block: block["type"] != "tool_result")
         made.append({"role": turn.role, "content": blocks})
-    _open(made)
-    _close(made)
+    if messages and not (piece or kept):
+        _open(made)
+        _close(made)
     if marks and stable is not None:
         _mark(made, prefix, marks)
     return made
 
 
-def _turns(messages: Sequence[Message], stable: int | None, told: LeftOut) -> tuple[list[_Turn], list[Block]]:
+def _turns(messages: Sequence[Message], stable: int | None, parts: Blocks) -> tuple[list[_Turn], list[Block]]:
     """The blocks of each turn, and those of the stable prefix."""
-    parts, turns, prefix = Blocks(Ids(), told), list[_Turn](), list[Block]()
+    turns, prefix = list[_Turn](), list[Block]()
     for number, message in enumerate(messages):
         leading = message.role == "system" and (not turns or turns[-1].role == "system")
         role = "system" if leading else "assistant" if message.role == "assistant" else "user"
@@ -80,7 +91,7 @@ def _turns(messages: Sequence[Message], stable: int | None, told: LeftOut) -> tu
         turn = turns[-1]
         turn.silent = turn.silent and bool(message.parts) and all(isinstance(p, Reasoning) for p in message.parts)
         made = [block for part in message.parts for block in parts.of(part, role)]
-        told(*(name for other, kept in message.extra.items() if other != FAMILY for name in kept))
+        parts.told(*foreign(message.extra, FAMILY))
         first = next((k for k, block in enumerate(turn.blocks) if block["type"] != "tool_result"), len(turn.blocks))
         turn.blocks[first:first] = [block for block in made if block["type"] == "tool_result"]
         turn.blocks += [block for block in made if block["type"] != "tool_result"]
@@ -97,22 +108,20 @@ def _pair(turns: list[_Turn], told: LeftOut) -> None:
     for turn in turns:
         if turn.role != "assistant" or not any(block["type"] in SERVER_CALLS | RESULTS for block in turn.blocks):
             continue
-        answered = {block.get("tool_use_id") for block in turn.blocks if block["type"] in RESULTS}
-        called: set[Any] = set()
-        kept: list[Block] = []
-        for block in turn.blocks:
+        open_: dict[Any, int] = {}
+        alone: set[int] = set()
+        for k, block in enumerate(turn.blocks):
             if block["type"] in SERVER_CALLS:
-                if block.get("id") not in answered and turn is not turns[-1]:
-                    told(f"{block['type']} without its result")
-                    continue
-                called.add(block.get("id"))
-            elif block["type"] in RESULTS:
-                if block.get("tool_use_id") not in called:
-                    told(f"{block['type']} without its call")
-                    continue
-                called.discard(block.get("tool_use_id"))
-            kept.append(block)
-        turn.blocks = kept
+                alone.update({open_[block.get("id")]} if block.get("id") in open_ else ())
+                open_[block.get("id")] = k
+            elif block["type"] in RESULTS and open_.pop(block.get("tool_use_id"), None) is None:
+                alone.add(k)
+        if turn is not turns[-1]:
+            alone.update(open_.values())
+        for k in alone:
+            kind = turn.blocks[k]["type"]
+            told(f"{kind} without its {'result' if kind in SERVER_CALLS else 'call'}")
+        turn.blocks = [block for k, block in enumerate(turn.blocks) if k not in alone]
 
 
 def _order_thinking(turn: _Turn, told: LeftOut) -> None:
@@ -131,7 +140,7 @@ def _order_thinking(turn: _Turn, told: LeftOut) -> None:
 def _open(made: list[Block]) -> None:
     """The user begins, and there is a message beside the system's."""
     start = int(bool(made) and made[0]["role"] == "system")
-    if made and (len(made) == start or made[start]["role"] == "assistant"):
+    if len(made) == start or made[start]["role"] == "assistant":
         made.insert(start, {"role": "user", "content": [{"type": "text", "text": OPENING}]})
 
 

@@ -52,12 +52,12 @@ class OpenAIFormat:
 
     def render(self, request: RenderRequest) -> list[dict[str, Any]]:
         """The messages as chat completions take them; see :func:`lamina_format_openai._write.write`."""
-        return write(request.messages)
+        return write(request.messages, piece=request.piece)
 
     def left_out(self, messages: Sequence[Message]) -> list[str]:
         """What of these messages chat completions do not take as it came."""
         told = LeftOut()
-        write(messages, told)
+        write(messages, told=told, piece=True)
         return told.notes()
 
     def check(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -70,7 +70,7 @@ class OpenAIFormat:
         foreign: list[Message] = []
 
         def flush() -> None:
-            pieces.extend(json.dumps(m, ensure_ascii=False).encode() for m in write(foreign))
+            pieces.extend(json.dumps(m, ensure_ascii=False).encode() for m in write(foreign, kept=True))
             foreign.clear()
 
         for raw, messages in request.records:

@@ -10,11 +10,14 @@ import attrs
 
 from lamina.images import mended, readable
 from lamina.model import Extra, Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
+from lamina.rendering import OPENING
 from lamina.verbatim import Ids, LeftOut, foreign, members, named
 from lamina_format_openai._rules import FAMILY, ID_CHARS, MEDIA, NAME_CHARS, SPEAKER, URL, fits, is_json
 
 
-def write(messages: Iterable[Message], told: LeftOut | None = None) -> list[dict[str, Any]]:
+def write(
+    messages: Iterable[Message], *, told: LeftOut | None = None, piece: bool = False, kept: bool = False
+) -> list[dict[str, Any]]:
     """Give the messages in the form of chat completions.
 
     Texts are joined by a line feed into one string; where a message shows images or other parts, or its texts came as
@@ -22,14 +25,17 @@ def write(messages: Iterable[Message], told: LeftOut | None = None) -> list[dict
 
     What the form cannot hold is left out, or said in words (``[image left out]``): reasoning of other providers,
     whether a result is an error, images in results. A message of which nothing would remain but such reasoning is
-    gone. Ids and names of calls that are too long end in a hash; arguments that are no JSON become ``{"_raw": …}``.
+    gone; where no message would remain, a line stands for the conversation. Ids and names of calls that are too long end in a hash; arguments that are no JSON become ``{"_raw": …}``.
 
     Args:
         messages: In the order of the conversation.
         told: Collects what is left out.
+        piece: Whether they are a piece of a conversation, of which nothing may remain.
+        kept: Whether they are written to be kept, and not to be sent: images stay then, whatever the API takes.
     """
-    writer = _Writer(LeftOut() if told is None else told)
-    return [made for message in _joined(messages) for made in writer.messages(message)]
+    writer, given = _Writer(LeftOut() if told is None else told, kept), _joined(messages)
+    made = [one for message in given for one in writer.messages(message)]
+    return made or ([] if piece or kept else [{"role": "user", "content": OPENING} for _ in given[:1]])
 
 
 def _joined(messages: Iterable[Message]) -> list[Message]:
@@ -46,8 +52,8 @@ def _joined(messages: Iterable[Message]) -> list[Message]:
 class _Writer:
     """Writes message by message, and tells what it leaves out."""
 
-    def __init__(self, told: LeftOut) -> None:
-        self._told, self._ids = told, Ids(ID_CHARS, plain=False)
+    def __init__(self, told: LeftOut, kept: bool) -> None:
+        self._told, self._kept, self._ids = told, kept, Ids(ID_CHARS, plain=False)
 
     def messages(self, message: Message) -> list[dict[str, Any]]:
         """The chat messages of a message: one for each result of a tool message, else one or none."""
@@ -87,11 +93,8 @@ class _Writer:
 
     def _part(self, part: Part, role: str) -> dict[str, Any] | None:
         match part:
-            case Text(text):
-                given = self._members(part.extra)
-                if given.get("type") != "refusal":
-                    return {"type": "text", "text": text, **given}
-                return {**given, "refusal": text} if role == "assistant" else {"type": "text", "text": text}
+            case Text():
+                return self._text(part, role)
             case Image():
                 return self._image(part) if fits("image_url", role) else self._gone("image")
             case Opaque(kind, data):
@@ -102,6 +105,12 @@ class _Writer:
             case _:
                 pass
         return None
+
+    def _text(self, part: Text, role: str) -> dict[str, Any]:
+        given = self._members(part.extra)
+        if given.get("type") != "refusal":
+            return {"type": "text", "text": part.text, **given}
+        return {**given, "refusal": part.text} if fits("refusal", role) else {"type": "text", "text": part.text}
 
     def _as_text(self, part: Opaque, name: str) -> dict[str, Any]:
         if not part.text.strip():
@@ -114,14 +123,14 @@ class _Writer:
         return {"type": "text", "text": f"[{what} left out{': ' if why else ''}{why}]"}
 
     def _image(self, image: Image) -> dict[str, Any]:
-        image = mended(image)
+        image = image if self._kept else mended(image)
         url = image.data if image.media_type == "url" else f"data:{image.media_type};base64,{image.data}"
         if image.media_type == "url":
             # What is left of data URLs is no base64.
             why = "" if URL.match(url) and not url.startswith("data:") else url.partition(",")[0]
         else:
             why = image.media_type if image.media_type not in MEDIA else "" if readable(image.data) else "damaged"
-        if why:
+        if why and not self._kept:
             return self._gone("image", why[:80])
         given = self._members(image.extra)
         beside = given.pop("part", {})
@@ -152,8 +161,8 @@ class _Writer:
 
     def _inner(self, block: Text | Image | Opaque) -> dict[str, Any]:
         match block:
-            case Text(text):
-                return {"type": "text", "text": text, **self._members(block.extra)}
+            case Text():
+                return self._text(block, "tool")
             case Image():
                 return self._gone("image")
             case Opaque(kind, data):
