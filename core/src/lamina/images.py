@@ -28,6 +28,11 @@ def size(image: Image) -> tuple[int, int] | None:
         head, mark, data = data.partition(";base64,")
         if not mark or not head.startswith("data:"):
             return None
+    return _measured(data)
+
+
+@lru_cache(maxsize=256)
+def _measured(data: str) -> tuple[int, int] | None:
     try:
         head_bytes = _first_bytes(data)
         found = _size(head_bytes)

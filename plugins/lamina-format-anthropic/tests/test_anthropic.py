@@ -1,5 +1,6 @@
 import base64
 import json
+import struct
 
 import pytest
 
@@ -276,6 +277,26 @@ def test_images_are_mended_where_that_is_sure_and_named_where_they_are_left_out(
         "[image left out: damaged]",
         "[image left out: http://example.org/a.png]",
     ]
+
+
+def test_of_many_images_none_is_large_and_the_newest_stay():
+    large = base64.b64encode(b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 3000, 100)).decode()
+    few = render(user("a"), *[Message("user", (Image("image/png", large),))] * 20)
+    assert len([block for block in few[0]["content"] if block["type"] == "image"]) == 20
+    many = render(user("a"), *[Message("user", (Image("image/png", large),))] * 21)
+    assert [block["type"] for block in many[0]["content"]] == ["text"] * 22
+    small = [Image("image/png", base64.b64encode(bytes([n])).decode()) for n in range(120)]
+    most = render(Message("user", tuple(small)))
+    assert [block["type"] for block in most[0]["content"]] == ["text"] * 20 + ["image"] * 100
+    for rendered in (few, many, most):
+        assert FMT.check(rendered) == []
+
+
+def test_zeros_between_records_are_not_exported():
+    whole = json.dumps({"role": "user", "content": "a"}).encode()
+    read = list(FMT.parse(ParseRequest(data=whole + b"\n\0\0\n" + whole)))
+    exported = FMT.export(ExportRequest(session="s", records=[(p.raw, p.messages) for p in read], own=True))
+    assert parse(json.loads(exported)) == [user("a")] * 2
 
 
 def test_the_stable_prefix_is_marked_and_the_callers_marks_are_dropped():

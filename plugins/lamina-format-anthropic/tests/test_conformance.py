@@ -110,6 +110,7 @@ class TestAnthropic(FormatSuite):
         "an image that is none": [user({"type": "image", "source": {**PICTURE["source"], "data": "a"}})],
         "an image without a byte": [user({"type": "image", "source": {**PICTURE["source"], "data": ""}})],
         "a large image": [user({"type": "image", "source": {**PICTURE["source"], "data": "aGk=" * 2**21}})],
+        "too many images": [user(*[PICTURE] * 101)],
         "a link without https": [user({"type": "image", "source": {"type": "url", "url": "http://example.org/a.png"}})],
         "the assistant's picture": [TALK[0], assistant(PICTURE)],
         "a search without its result": [TALK[0], assistant(SEARCH, text("a")), TALK[0]],

@@ -224,6 +224,13 @@ def test_a_half_written_last_line_is_skipped_and_told():
     ]
 
 
+def test_zeros_between_records_are_not_exported():
+    whole = b'{"role": "user", "content": "a"}'
+    read = list(FMT.parse(ParseRequest(data=whole + b"\n\0\0\n" + whole)))
+    exported = FMT.export(ExportRequest(session="s", records=[(p.raw, p.messages) for p in read], own=True))
+    assert parse(json.loads(exported)) == [user("a")] * 2
+
+
 def test_a_document_that_is_cut_off_is_refused():
     whole = b'{"id": "s", "messages": [{"role": "user", "content": "a"}]}'
     for data in (whole[:-5], b"[" + whole[:-2]):

@@ -8,6 +8,7 @@ from typing import Any
 
 from lamina.images import readable
 from lamina.verbatim import MARK
+from lamina_format_anthropic._images import too_many
 from lamina_format_anthropic._rules import (
     ALLOWED,
     IMAGE_BYTES,
@@ -36,7 +37,7 @@ def faults(messages: Sequence[Mapping[str, Any]]) -> list[str]:
     - Each call has an id that no other call has, a name and an object as input; the results of a message's calls
       stand first in the message that follows, each once, and nowhere else. A tool of the provider has its result in
       the same message, unless it ends the conversation.
-    - An error holds text, and nothing but texts. Images are of a kind and size that is taken, or links by https.
+    - An error holds text, and nothing but texts. Images are of a kind, size and number that is taken, or links by https.
     - Reasoning is signed and only the assistant's; it begins its message, and does not end it.
     - At most four blocks mark a cached prefix. No text has half a surrogate pair; the last text of the assistant, where
       it ends the conversation, does not end in white space.
@@ -82,6 +83,7 @@ def _whole(messages: Sequence[Mapping[str, Any]]) -> list[str]:
     if marks > MARKS:
         found.append(f"messages: {marks} blocks with {MARK}, at most {MARKS}")
     found += [f"messages[{i}]: half a surrogate pair" for i, m in enumerate(messages) if any(map(_LONE.search, _texts(m)))]  # fmt: skip
+    found += [f"messages: an image that is {why}" for _, _, why in too_many(messages)]
     last = messages[-1]
     if last.get("role") == "assistant":
         content = last.get("content")

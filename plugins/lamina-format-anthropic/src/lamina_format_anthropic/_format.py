@@ -83,6 +83,8 @@ class AnthropicFormat:
         for raw, messages in request.records:
             if not (request.own and raw is not None):
                 foreign.extend(messages)
+            elif raw.startswith(b"\0"):
+                continue  # zeros that stood between records: no document can hold them
             elif not raw.startswith(b"{"):
                 system = raw  # the member ``system`` is text or a list, a message is an object
             else:

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.images import mended, readable, size
+from lamina.images import mended
 from lamina.model import Extra, Image, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.sources import as_object
 from lamina.verbatim import Ids, LeftOut, foreign, members, named
-from lamina_format_anthropic._rules import (
-    FAILED,
-    FAMILY,
-    IMAGE_BYTES,
-    IMAGE_SIDE,
-    INSIDE,
-    KNOWN,
-    MEDIA,
-    NAME_CHARS,
-    NO_OUTPUT,
-    fits,
-)
+from lamina_format_anthropic._images import refused, short
+from lamina_format_anthropic._rules import FAILED, FAMILY, INSIDE, KNOWN, NAME_CHARS, NO_OUTPUT, fits
 
 Block = dict[str, Any]
 
@@ -71,7 +61,8 @@ class Blocks:
 
     def _opaque(self, part: Opaque, fit: bool) -> Block:
         family, _, kind = part.kind.partition(":")
-        if family == FAMILY and fit:
+        # A document without a text is refused like a text without one.
+        if family == FAMILY and fit and not (part.pages == 0 and not part.text.strip()):
             return dict(part.data)
         if part.text.strip():
             self.told.as_text(kind)
@@ -112,27 +103,10 @@ class Blocks:
         image = image if self._kept else mended(image)
         if image.media_type == "url":
             if not self._kept and not image.data.startswith("https://"):
-                return self._gone("image", _short(image.data))
+                return self._gone("image", short(image.data))
             return {"type": "image", "source": {"type": "url", "url": image.data}, **self._members(image.extra)}
-        why = "" if self._kept else _refused(image)
+        why = "" if self._kept else refused(image)
         if why:
             return self._gone("image", why)
         source = {"type": "base64", "media_type": image.media_type, "data": image.data}
         return {"type": "image", "source": source, **self._members(image.extra)}
-
-
-def _refused(image: Image) -> str:
-    """Why the API would not take an image; empty where it does."""
-    if image.media_type not in MEDIA:
-        return _short(image.media_type)
-    if len(image.data) > IMAGE_BYTES:
-        return "more than 5 MB"
-    if not readable(image.data):
-        return "damaged"
-    extent = size(image)
-    return f"a side of more than {IMAGE_SIDE:,} pixels" if extent and max(extent) > IMAGE_SIDE else ""
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 80 else f"{line[:79]}…"

@@ -19,6 +19,7 @@ RESULTS = frozenset(
         "bash_code_execution",
         "text_editor_code_execution",
         "tool_search",
+        "advisor",
         "mcp",
     )
 )
@@ -41,6 +42,11 @@ IMAGE_BYTES = 5 * 2**20
 """Of the base64; some hosts of the API allow twice as much."""
 IMAGE_SIDE = 8000
 """Pixels."""
+MANY_IMAGES = 20
+"""In a request with more of them, a side may have :data:`MANY_SIDE` pixels only."""
+MANY_SIDE = 2000
+MOST_IMAGES = 100
+"""In one request."""
 MARKS = 4
 """Blocks with ``cache_control`` in one request."""
 

@@ -10,6 +10,7 @@ from attrs import define, field
 from lamina.model import Message, Reasoning
 from lamina.rendering import OPENING
 from lamina.verbatim import MARK, Ids, LeftOut, foreign
+from lamina_format_anthropic._images import too_many
 from lamina_format_anthropic._parts import Blocks
 from lamina_format_anthropic._rules import EMPTY, FAMILY, RESULTS, SERVER_CALLS, THINKING
 
@@ -75,6 +76,8 @@ def write(
     if messages and not (piece or kept):
         _open(made)
         _close(made)
+        for held, k, why in too_many(made):
+            held[k] = {"type": "text", "text": f"[image left out: {why}]"}
     if marks and stable is not None:
         _mark(made, prefix, marks)
     return made

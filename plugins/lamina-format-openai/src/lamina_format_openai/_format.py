@@ -77,6 +77,8 @@ class OpenAIFormat:
             if not (request.own and raw is not None):
                 foreign.extend(messages)
                 continue
+            if raw.startswith(b"\0"):
+                continue  # zeros that stood between records: no document can hold them
             flush()
             pieces.append(raw)
         flush()
