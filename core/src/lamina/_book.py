@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from attrs import asdict, frozen
 
-from lamina._checking import checked
 from lamina._engine import Engine, Parts
 from lamina._log import SessionLog, segment
 from lamina._pages import Pages, message_counts
@@ -254,12 +253,11 @@ class Book:
             self._listed = next(iter(listing.values()))
 
     def said(self, seq: int, message: Message, source: int | None = None, digest: bytes = b"") -> Said:
-        """Take a message in, as the record that is to be written at ``seq``.
+        """Take a message in, which was :func:`lamina._checking.checked`, as the record that is to be written at ``seq``.
 
         Raises:
-            FormatError: It is no message, or a tool result that answers no call.
+            FormatError: A tool result answers no call.
         """
-        message = checked(message)
         engine, count = self.engine, self._parts.count
         counts = message_counts(message, count)
         ids, changed = engine.pages.add(message, counts)

@@ -35,9 +35,14 @@ def checked(message: Message) -> Message:
         raise FormatError(f"unknown role {message.role!r}; roles are {', '.join(ROLES)}")
     if not isinstance(message.parts, tuple):
         raise FormatError(f"parts: must be a tuple of parts, not {_named(message.parts)}")
-    texts = [message.group or "", *_extras(message.extra, "extra")]
+    texts = [message.group or ""]
+    if message.extra:
+        texts += _extras(message.extra, "extra")
     for index, part in enumerate(message.parts):
-        texts += _fields(part, f"parts[{index}]")
+        if type(part) is Text and type(part.text) is str and not part.extra:
+            texts.append(part.text)  # what nearly every message holds, on every turn
+        else:
+            texts += _fields(part, f"parts[{index}]")
     _belongs(message)
     return message if all(map(_storable, texts)) else _mended(message)
 
@@ -58,19 +63,25 @@ def _fields(part: Any, at: str) -> Iterator[str]:
                 raise FormatError(f"{at}.data: must be an object, not {_named(data)}")
             yield from _inner(data, f"{at}.data")
             return
-        case ToolResult(images=images, blocks=blocks):
-            for name, kinds, held in (("images", Image, images), ("blocks", Text | Image | Opaque, blocks)):
-                for k, block in enumerate(held):
-                    if not isinstance(block, kinds):
-                        raise FormatError(f"{at}.{name}[{k}]: does not belong there: {_named(block)}")
-                    yield from _fields(block, f"{at}.{name}[{k}]")
+        case ToolResult():
+            yield from _held(part, at)
         case Reasoning(signature=signature):
             if signature is not None and not isinstance(signature, str):
                 raise FormatError(f"{at}.signature: must be text or None, not {_named(signature)}")
             yield signature or ""
         case _:
             pass
-    yield from _extras(part.extra, f"{at}.extra")
+    if part.extra:
+        yield from _extras(part.extra, f"{at}.extra")
+
+
+def _held(result: ToolResult, at: str) -> Iterator[str]:
+    """The texts of what a result holds beside its text."""
+    for name, kinds, held in (("images", Image, result.images), ("blocks", Text | Image | Opaque, result.blocks)):
+        for k, block in enumerate(held):
+            if not isinstance(block, kinds):
+                raise FormatError(f"{at}.{name}[{k}]: does not belong there: {_named(block)}")
+            yield from _fields(block, f"{at}.{name}[{k}]")
 
 
 def _extras(extra: Any, at: str) -> Iterator[str]:

@@ -33,12 +33,13 @@ def countable(part: Part) -> tuple[str, ...]:
     """The texts of a part that cost tokens."""
     match part:
         case Text(text) | Reasoning(text=text):
-            return (text, *_members(part.extra))
+            return (text, *_members(part.extra)) if part.extra else (text,)
         case ToolResult(text=text):
-            inner = [t for block in part.blocks for t in _inside(block)]
-            return (text, *inner, *_members(part.extra))
+            if not (part.blocks or part.extra):
+                return (text,)
+            return (text, *[t for block in part.blocks for t in _inside(block)], *_members(part.extra))
         case ToolCall(name=name, arguments=arguments):
-            return (name, arguments, *_members(part.extra))
+            return (name, arguments, *_members(part.extra)) if part.extra else (name, arguments)
         case Opaque():
             return _opaque(part)
         case Image():

@@ -230,7 +230,9 @@ class Session:
             for index, message in enumerate(p.messages):
                 try:
                     records.append(
-                        self.book.said(self.book.log.next + len(records), message, number, b"" if index else digest)
+                        self.book.said(
+                            self.book.log.next + len(records), checked(message), number, b"" if index else digest
+                        )
                     )
                 except FormatError as error:
                     raise FormatError(error.why, source, p.line) from error

@@ -16,6 +16,8 @@ from lamina_format_anthropic._rules import EMPTY, FAMILY, RESULTS, SERVER_CALLS,
 
 Block = dict[str, Any]
 
+_SERVED = SERVER_CALLS | RESULTS
+
 
 @define
 class _Turn:
@@ -109,7 +111,7 @@ def _pair(turns: list[_Turn], told: LeftOut) -> None:
     The last turn may end in a call: the provider goes on from it.
     """
     for turn in turns:
-        if turn.role != "assistant" or not any(block["type"] in SERVER_CALLS | RESULTS for block in turn.blocks):
+        if turn.role != "assistant" or all(block["type"] not in _SERVED for block in turn.blocks):
             continue
         open_: dict[Any, int] = {}
         alone: set[int] = set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 
 from lamina.sources import as_object
 
@@ -38,6 +39,7 @@ def fits(kind: object, role: str) -> bool:
     return kind in PARTS[role] or kind not in KNOWN
 
 
+@lru_cache(maxsize=1024)  # a window shows the same calls turn after turn
 def is_json(text: str) -> bool:
     """Whether the arguments of a call are what the API reads."""
     try:
