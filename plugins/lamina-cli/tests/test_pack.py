@@ -151,10 +151,10 @@ class TestWhatDoesNotGoOutAsItCame:
         assert lamina("pack", given, "--json").json["notes"] == []
         assert lamina("pack", given).json == self.SPOKEN
         done = lamina("pack", given, "--format", "anthropic", "--json").json
-        assert done["notes"] == ["left out: name (pages 1)", "left out: reasoning (pages 2)"]
+        assert done["notes"] == ["left out: name (1)", "left out: reasoning (2)"]
         assert [row["notes"] for row in done["ledger"]] == [["left out: name"], ["left out: reasoning"], []]
         report = lamina("pack", given, "--format", "anthropic", "--out", "window.json").out
-        assert "left out: name (pages 1)" in report
+        assert "not sent as it came, by page: left out: name (1); left out: reasoning (2)" in report
         assert "left out" not in lamina("explain", "demo").out
 
     def test_a_half_written_last_line_is_told_and_refused_strictly(self, lamina, tmp_path):

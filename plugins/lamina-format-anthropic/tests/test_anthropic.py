@@ -305,6 +305,9 @@ def test_the_stable_prefix_is_marked_and_the_callers_marks_are_dropped():
         {"role": "user", "content": [text("a") | marked, DOCUMENT | marked, FOUND | {"content": [text("x") | marked]}]},
         {"role": "assistant", "content": [text("b") | marked]},
     )
+    # A program may add parts that no format has read.
+    own = (Text("c", extra={"anthropic": marked}), Opaque("anthropic:document", DOCUMENT | marked))
+    read[0] = Message("user", read[0].parts + own)
     messages = [system("s"), *read, user("recalled")]
     assert json.dumps(render(*messages)).count("cache_control") == 0
     for marks, places in ((0, []), (1, [(2, 0)]), (2, [(0, 0), (2, 0)])):

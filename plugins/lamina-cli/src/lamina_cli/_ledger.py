@@ -56,13 +56,13 @@ def _reads_like(a: LedgerRow, b: LedgerRow) -> bool:
 
 
 def notes(rows: Sequence[LedgerRow]) -> list[str]:
-    """What does not go out as it came, each with its pages: ``left out: citations (pages 3, 7–9)``."""
+    """What does not go out as it came, each with its pages: ``left out: citations (3, 7–9)``."""
     found: dict[str, list[str]] = {}
     for row in rows:
         for note in row.notes:
             found.setdefault(note, []).append(pages_text(row.first, row.last))
     shown = ((note, pages[:10], len(pages) > 10) for note, pages in found.items())
-    return [f"{note} (pages {', '.join(pages)}{', …' if more else ''})" for note, pages, more in shown]
+    return [f"{note} ({', '.join(pages)}{', …' if more else ''})" for note, pages, more in shown]
 
 
 def table(made: Sequence[Run]) -> Table:

@@ -7,7 +7,7 @@ from typing import Any
 from lamina.images import mended
 from lamina.model import Extra, Image, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.sources import as_object
-from lamina.verbatim import Ids, LeftOut, foreign, members, named
+from lamina.verbatim import Ids, LeftOut, foreign, members, named, unmarked
 from lamina_format_anthropic._images import refused, short
 from lamina_format_anthropic._rules import FAILED, FAMILY, INSIDE, KNOWN, NAME_CHARS, NO_OUTPUT, fits
 
@@ -48,7 +48,7 @@ class Blocks:
         if not extra:
             return {}
         self.told(*foreign(extra, FAMILY))
-        return dict(members(extra, FAMILY))
+        return dict(unmarked(dict(members(extra, FAMILY))))
 
     def _reasoning(self, part: Reasoning) -> list[Block]:
         if part.redacted:
@@ -63,7 +63,7 @@ class Blocks:
         family, _, kind = part.kind.partition(":")
         # A document without a text is refused like a text without one.
         if family == FAMILY and fit and not (part.pages == 0 and not part.text.strip()):
-            return dict(part.data)
+            return dict(unmarked(dict(part.data)))
         if part.text.strip():
             self.told.as_text(kind)
             return {"type": "text", "text": part.text}

@@ -109,8 +109,8 @@ def report(taken: Taken, window: Window, stream: TextIO, form: str | None = None
     show(_ledger.table(made[:SHOWN_ROWS]), stream)
     if len(made) > SHOWN_ROWS:
         say(f"… and {len(made) - SHOWN_ROWS} more rows: lamina explain {shlex.quote(session.id)}", stream)
-    for note in _ledger.notes(ledger.rows):
-        say(note, stream)
+    if notes := _ledger.notes(ledger.rows):
+        say(f"not sent as it came, by page: {'; '.join(notes)}", stream)
     for repair in ledger.repairs:
         say(f"repaired: {repair}", stream)
 
