@@ -56,7 +56,7 @@ class Maker:
             block["cache_control"] = {"type": "ephemeral"}
         if self.maybe(0.15):
             block[self.one("citations", "caller", "later")] = self.one(
-                None, [], {"type": "direct"}, 2**70, "said \ud83d"
+                None, [], {"type": "direct"}, 2**70, float("nan"), "said \ud83d"
             )
         return block
 

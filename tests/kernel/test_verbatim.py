@@ -198,6 +198,10 @@ class TestMembers:
         whole = {"a": [{"b": 2}]}
         assert unmarked(whole) is whole
 
+    def test_numbers_that_json_has_not_are_none(self):
+        (value,) = Source(ParseRequest(data=b'{"a": [NaN, 1.5], "b": -Infinity}')).records()
+        assert extra("x", value.value, ()) == {"x": {"a": [None, 1.5], "b": None}}
+
     def test_a_family_has_its_own_members(self):
         found = extra("openai", {"role": "user", "name": "bob", "cache_control": {}}, {"role"})
         assert found == {"openai": {"name": "bob"}}

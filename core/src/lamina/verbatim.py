@@ -6,6 +6,7 @@ gives it back when it renders. What a provider does not take as it came is fitte
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
 from collections import deque
@@ -35,7 +36,10 @@ def whole(value: Any) -> Any:
 
 
 def unmarked(value: Any) -> Any:
-    """The value without marks of a cached prefix, at any depth; itself where there is none."""
+    """The value without marks of a cached prefix, at any depth, and ``None`` for numbers that JSON has not.
+
+    It is the same object where there is neither.
+    """
     if isinstance(value, dict):
         kept = {key: unmarked(item) for key, item in value.items() if key != MARK}
         same = len(kept) == len(value) and all(kept[key] is value[key] for key in kept)
@@ -43,7 +47,8 @@ def unmarked(value: Any) -> Any:
     if isinstance(value, list):
         items = [unmarked(item) for item in value]
         return value if all(a is b for a, b in zip(items, value, strict=True)) else items
-    return value
+    # Python reads and writes NaN and infinities; no provider does.
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def extra(family: str, value: Mapping[str, Any], known: Collection[str]) -> Extra:

@@ -40,7 +40,7 @@ class Blocks:
             case Image():
                 return [self._image(part) if fits("image", role) else self._gone("image")]
             case Reasoning():
-                return self._reasoning(part) if role == "assistant" else []
+                return self._reasoning(part, role)
             case Opaque():
                 return [self._opaque(part, fits(part.data.get("type"), role))]
 
@@ -50,12 +50,12 @@ class Blocks:
         self.told(*foreign(extra, FAMILY))
         return dict(unmarked(dict(members(extra, FAMILY))))
 
-    def _reasoning(self, part: Reasoning) -> list[Block]:
-        if part.redacted:
-            return [{"type": "redacted_thinking", "data": part.text, **self._members(part.extra)}]
-        if not part.signature:
+    def _reasoning(self, part: Reasoning, role: str) -> list[Block]:
+        if role != "assistant" or not (part.redacted or part.signature):
             self.told("reasoning")
             return []
+        if part.redacted:
+            return [{"type": "redacted_thinking", "data": part.text, **self._members(part.extra)}]
         made = {"type": "thinking", "thinking": part.text, "signature": part.signature}
         return [{**made, **self._members(part.extra)}]
 
