@@ -107,6 +107,14 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def histories(session: nox.Session) -> None:
+    """Hold the windows of a hundred thousand random histories against what providers refuse; takes some hours."""
+    install(session, "test")
+    env = {"LAMINA_HISTORIES": os.environ.get("LAMINA_HISTORIES", "34000")}  # of each of three forms
+    session.run("pytest", "-q", "-n", "3", "tests/integration/test_histories.py", *session.posargs, env=env)
+
+
+@nox.session
 def score(session: nox.Session) -> None:
     """Replay real recordings through the standard profile and score the windows independently."""
     install(session)

@@ -21,11 +21,10 @@ CLAUDE = (
 )
 
 BAD = {
-    "truncated JSON": (GOOD + '{"role": "user", "cont', 3, "JSON"),
-    "a truncated session line": (CLAUDE + CLAUDE[:-20], 2, "JSON"),
+    "truncated JSON": (f"[{line('user', 'hello')},\n{line('user', 'hello')[:-8]}", 2, "JSON"),
     "deep nesting": (GOOD + "[" * 100_000 + "]" * 100_000, 3, "nest"),
     "an unknown role": (GOOD + line("robot", "beep"), 3, "robot"),
-    "a result with no call": (GOOD + line("tool", "x", tool_call_id="nobody"), 3, "call"),
+    "a result that names no call": (GOOD + line("tool", "x"), 3, "call"),
     "half a surrogate pair is no error by itself but a bad escape is": (
         GOOD + '{"role": "user", "content": "\\x"}',
         3,
@@ -34,11 +33,11 @@ BAD = {
 }
 
 
-def import_into(tmp_path, data, name="bad.jsonl"):
+def import_into(tmp_path, data, name="bad.jsonl", **how):
     async def go():
         async with lamina.open(settings={"home": str(tmp_path / "home")}) as ctx:
             try:
-                return await ctx.import_data(data, name), [i.id for i in await ctx.sessions()]
+                return await ctx.import_data(data, name, **how), [i.id for i in await ctx.sessions()]
             except FormatError as error:
                 return error, [i.id for i in await ctx.sessions()]
 
@@ -54,6 +53,32 @@ def test_bad_input_names_file_and_line_and_stores_nothing(tmp_path, case):
     assert why.lower() in str(error).lower()
     assert "\n" not in str(error)
     assert stored == []
+
+
+@pytest.mark.parametrize("whole", [GOOD, CLAUDE * 2])
+def test_a_half_written_last_line_is_told_and_read_once_it_is_whole(tmp_path, whole):
+    """A file that is being written can be imported at any time, and again when it has grown."""
+    first, torn = whole.splitlines(keepends=True)
+    torn = torn.replace('"1"', '"2"')
+    error, stored = import_into(tmp_path, (first + torn[:-9]).encode(), strict=True)
+    assert str(error).startswith("bad.jsonl:2: not valid JSON")
+    assert stored == []
+    (done,), _ = import_into(tmp_path, (first + torn[:-9]).encode())
+    assert (done.added, done.damaged, dict(done.skipped)) == (1, (2,), {"half-written line": 1})
+    (again,), _ = import_into(tmp_path, (first + torn).encode())
+    assert (again.added, again.already, again.damaged) == (1, 1, ())
+
+
+def test_results_without_a_call_are_skipped_and_counted(tmp_path):
+    (done,), _ = import_into(tmp_path, (GOOD + line("tool", "x", tool_call_id="nobody")).encode())
+    assert (done.added, dict(done.skipped)) == (2, {"tool result without a call": 1})
+
+
+@pytest.mark.parametrize("command", ["auto", "openai", "claude-code"])
+def test_utf_16_has_its_own_sentence_whoever_meets_it(tmp_path, command):
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+        error, _ = import_into(tmp_path, GOOD.encode(encoding), format=command)
+        assert str(error) == "bad.jsonl:1: UTF-16 or binary data, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])

@@ -15,7 +15,7 @@ from attrs import asdict, frozen
 
 from lamina._engine import Engine, Parts
 from lamina._log import SessionLog, segment
-from lamina._pages import Pages, part_counts
+from lamina._pages import Pages, message_counts
 from lamina._records import (
     Admitted,
     Checkpointed,
@@ -29,8 +29,8 @@ from lamina._records import (
     Said,
     Sourced,
 )
-from lamina.errors import ConflictError, FormatError
-from lamina.model import ROLES, Message, Page, ToolResult
+from lamina.errors import ConflictError
+from lamina.model import Message, Page
 from lamina.protocols import Capability, Commit, Storage
 
 _RETRIES = 16
@@ -111,6 +111,8 @@ class Book:
         self._said_at: list[int] = []
         """Sequence numbers of what was said, ascending; beside each, in the next list, a page that it belongs to."""
         self._said_in: list[int] = []
+        self.recorded: set[tuple[str, int]] = set()
+        """Source records that are of a recording; others keep what a program added and no storage can hold."""
         self.rollbacks = 0
         """How often the session was rolled back; derived data is checked against it."""
         return Pages(self._parts.count, self._parts.count.info)
@@ -148,11 +150,12 @@ class Book:
             case Said() as said:
                 counts: Sequence[int] = said.counts
                 if said.counter != self._parts.count.info.fingerprint:
-                    counts = part_counts(said.message.parts, self._parts.count)
+                    counts = message_counts(said.message, self._parts.count)
                 ids, changed = engine.pages.add(said.message, counts, said.pages)
                 self._note(seq, owner, said, ids, changed)
-            case Sourced(digest=digest):
+            case Sourced(source, digest):
                 self.digests.append(digest)
+                self.recorded.add((owner, source))
             case Compacted() | Admitted():
                 engine.restore(record)
             case Pinned(page, pinned):
@@ -176,6 +179,7 @@ class Book:
             self.state = "active"
         if said.digest:
             self.digests.append(said.digest)
+            self.recorded.add((owner, said.source or 0))
         for page in ids:
             self.seqs.setdefault(page, []).append((owner, seq))
             self._said_at.append(seq)
@@ -276,29 +280,14 @@ class Book:
             self._listed = next(iter(listing.values()))
 
     def said(self, seq: int, message: Message, source: int | None = None, digest: bytes = b"") -> Said:
-        """Take a message in, as the record that is to be written at ``seq``.
+        """Take a message in, which was :func:`lamina._checking.checked`, as the record that is to be written at ``seq``.
 
         Raises:
-            FormatError: It is no message, or a tool result that answers no call.
+            FormatError: A tool result answers no call.
         """
-        _check(message)
         engine, count = self.engine, self._parts.count
-        counts = part_counts(message.parts, count)
+        counts = message_counts(message, count)
         ids, changed = engine.pages.add(message, counts)
         said = Said(message, tuple(ids), counts, count.info.fingerprint, source, digest)
         self._note(seq, self.id, said, ids, changed)
         return said
-
-
-def _check(message: Message) -> None:
-    if not isinstance(message, Message):
-        raise FormatError(f"{message!r} is no Message; make one with lamina.user(…), lamina.assistant(…)")
-    if message.role not in ROLES:
-        raise FormatError(f"unknown role {message.role!r}; roles are {', '.join(ROLES)}")
-    only_results = all(isinstance(part, ToolResult) for part in message.parts)
-    if (message.role == "tool") != (only_results and bool(message.parts)) and (
-        message.role == "tool" or message.results
-    ):
-        raise FormatError("a tool message holds tool results and nothing else, and only it does")
-    if message.role != "assistant" and message.calls:
-        raise FormatError(f"a tool call in a message of role {message.role!r}; only the assistant calls tools")

@@ -21,7 +21,7 @@ from attrs import define, field
 
 from lamina._counting import CheckedCounter
 from lamina.errors import FormatError
-from lamina.model import Image, Message, Opaque, Page, Part, Reasoning, Text, ToolCall, ToolResult
+from lamina.model import Extra, Image, Message, Opaque, Page, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.protocols import CounterInfo
 
 NO_RESULT = "[no result]"
@@ -34,38 +34,77 @@ def countable(part: Part) -> tuple[str, ...]:
     """The texts of a part that cost tokens."""
     match part:
         case Text(text) | Reasoning(text=text):
-            return (text,)
+            return (text, *_members(part.extra)) if part.extra else (text,)
         case ToolResult(text=text):
-            return (text,)
+            if not (part.blocks or part.extra):
+                return (text,)
+            return (text, *[t for block in part.blocks for t in _inside(block)], *_members(part.extra))
         case ToolCall(name=name, arguments=arguments):
-            return (name, arguments)
-        case Opaque(data=data):
-            return (json.dumps(data, ensure_ascii=False, default=str),)
+            return (name, arguments, *_members(part.extra)) if part.extra else (name, arguments)
+        case Opaque():
+            return _opaque(part)
         case Image():
-            return ()
+            return _members(part.extra)
+
+
+def _opaque(part: Opaque) -> tuple[str, ...]:
+    return (json.dumps(part.data, ensure_ascii=False, default=str) if part.pages is None else part.text,)
+
+
+def _inside(block: Text | Image | Opaque) -> tuple[str, ...]:
+    """What a block of a result costs beside its text, which is the result's, and beside its image."""
+    return _opaque(block) if isinstance(block, Opaque) else _members(block.extra)
+
+
+def _members(extra: Extra) -> tuple[str, ...]:
+    """The members that no part has a word for, as they are sent; an empty family is a mark of its format."""
+    return tuple([json.dumps(members, ensure_ascii=False, default=str) for members in extra.values() if members])
 
 
 def part_counts(parts: Sequence[Part], count: CheckedCounter) -> tuple[int, ...]:
-    """Tokens of each part: its texts, the frame of a call, its images."""
+    """Tokens of each part: its texts, the frame of a call, its images, the pages of its documents."""
     texts = [countable(part) for part in parts]
     flat = iter(count([t for ts in texts for t in ts]))
     out = []
     for part, ts in zip(parts, texts, strict=True):
         tokens = sum(next(flat) for _ in ts)
-        if isinstance(part, ToolCall):
-            tokens += count.info.call_tokens
-        elif isinstance(part, Image):
-            tokens += count.images((part,))[0]
-        elif isinstance(part, ToolResult) and part.images:
-            tokens += sum(count.images(part.images))
+        match part:
+            case ToolCall():
+                tokens += count.info.call_tokens
+            case Image():
+                tokens += count.images((part,))[0]
+            case ToolResult() if part.images or part.blocks:
+                tokens += sum(count.images(part.images))
+                tokens += sum(block.pages or 0 for block in part.others) * count.info.page_tokens
+            case Opaque(pages=int(pages)):
+                tokens += pages * count.info.page_tokens
+            case _:
+                pass
         out.append(tokens)
     return tuple(out)
 
 
+def message_counts(message: Message, count: CheckedCounter) -> tuple[int, ...]:
+    """Tokens of each part; then, of a message with members of its own, theirs."""
+    counts = part_counts(message.parts, count)
+    return (*counts, sum(count(_members(message.extra)))) if message.extra else counts
+
+
 def message_tokens(message: Message, counts: Sequence[int], info: CounterInfo) -> int:
-    """Tokens of a whole message: its frame, its parts, and a line feed between its texts."""
-    texts = sum(isinstance(part, Text) for part in message.parts)
-    return info.message_tokens + sum(counts) + max(0, texts - 1)
+    """Tokens of a whole message: its frame, its parts and members, and a line feed between its texts."""
+    return info.message_tokens + sum(counts) + _line_feeds(message)
+
+
+def _line_feeds(message: Message) -> int:
+    return max(0, sum(isinstance(part, Text) for part in message.parts) - 1)
+
+
+def shortened_tokens(page: Page, at: int, message: Message, counts: Sequence[int]) -> int:
+    """Tokens of a page's message at ``at`` once it reads like ``message``, whose parts have these counts."""
+    whole = page.messages[at]
+    # The frame and the message's own members cost what they did: only they are no parts.
+    rest = page.message_tokens[at] - sum(page.part_tokens[at]) - _line_feeds(whole)
+    return rest + sum(counts) + _line_feeds(message)
 
 
 class Prefix(Sequence[T]):
@@ -125,6 +164,15 @@ class Lazily(Sequence[Page]):
         return iter(self._all)
 
 
+def joined(first: Message, then: Message) -> Message:
+    """Two pieces of one message as one."""
+    extra = first.extra
+    if then.extra:
+        families = dict.fromkeys((*first.extra, *then.extra))
+        extra = {name: {**first.extra.get(name, {}), **then.extra.get(name, {})} for name in families}
+    return Message(first.role, first.parts + then.parts, first.group, first.created_s, extra=extra)
+
+
 @define
 class _Draft:
     """A page in the making: what arrived for it."""
@@ -132,6 +180,8 @@ class _Draft:
     id: int
     head: Message
     head_counts: tuple[int, ...]
+    head_extra: int
+    """Tokens of the head's own members."""
     results: dict[int, tuple[ToolResult, int]] = field(factory=dict)
     """Index of the call to the result that stands for it, and its tokens."""
 
@@ -176,7 +226,7 @@ class Pages:
 
         Args:
             message: The message.
-            counts: Tokens of each of its parts.
+            counts: Tokens of each of its parts; then, of a message with members of its own, theirs.
             ids: The pages that it was logged under, when the log is read again.
 
         Returns:
@@ -192,12 +242,14 @@ class Pages:
             position = len(self.all) - 1
             draft = self._drafts.get(position) or self._draft_of(position)
             shift = len(draft.head.calls)
-            draft.head = Message("assistant", draft.head.parts + message.parts, draft.head.group, draft.head.created_s)
-            draft.head_counts += tuple(counts)
+            draft.head = joined(draft.head, message)
+            draft.head_counts += tuple(counts[: len(message.parts)])
+            draft.head_extra += sum(counts[len(message.parts) :])
             self._drafts[position] = draft
         else:
             position, shift = len(self.all), 0
-            draft = _Draft(ids[0] if ids else self.next_id, message, tuple(counts))
+            size = len(message.parts)
+            draft = _Draft(ids[0] if ids else self.next_id, message, tuple(counts[:size]), sum(counts[size:]))
             self.next_id = max(self.next_id, draft.id + 1)
             self.ids.append(draft.id)
             if message.role == "system":
@@ -219,7 +271,8 @@ class Pages:
 
     def _draft_of(self, position: int) -> _Draft:
         page = self.all[position]
-        return _Draft(page.id, page.messages[0], page.part_tokens[0])
+        head, counts = page.messages[0], page.part_tokens[0]
+        return _Draft(page.id, head, counts, page.message_tokens[0] - message_tokens(head, counts, self.info))
 
     def _add_results(self, message: Message, counts: Sequence[int]) -> tuple[list[int], list[int]]:
         targets: list[tuple[int, int]] = []
@@ -240,7 +293,7 @@ class Pages:
                 )
         changed: dict[int, None] = {}
         ids = []
-        for result, count, (position, index) in zip(message.results, counts, targets, strict=True):
+        for result, count, (position, index) in zip(message.results, counts, targets, strict=False):
             waiting = self._open.get(result.call_id)
             if waiting and waiting[0] == (position, index):
                 waiting.popleft()
@@ -256,7 +309,8 @@ class Pages:
         return ids, list(changed)
 
     def _page(self, draft: _Draft) -> Page:
-        messages, tokens = [draft.head], [message_tokens(draft.head, draft.head_counts, self.info)]
+        messages = [draft.head]
+        tokens = [message_tokens(draft.head, draft.head_counts, self.info) + draft.head_extra]
         parts = [draft.head_counts]
         for index, call in enumerate(draft.head.calls):
             result, count = draft.results.get(index) or (ToolResult(call.id, NO_RESULT), self._missing)

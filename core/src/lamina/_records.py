@@ -13,13 +13,23 @@ import msgspec
 from attrs import asdict, frozen
 
 from lamina.errors import IntegrityError
-from lamina.model import Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
+from lamina.model import Extra, Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.protocols import Digest, Entry, Excerpt, Note, PagedOut, Rendition, Shortened, Verbatim
 
 SCHEMA = 1
 
+_LARGE = 1
+"""Code of the extension that holds a whole number which MessagePack has no room for, in decimal digits."""
+
+
+def _extension(code: int, data: memoryview) -> Any:
+    if code != _LARGE:
+        raise ValueError(f"extension {code}")
+    return int(bytes(data))
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder().decode
+_decode = msgspec.msgpack.Decoder(ext_hook=_extension).decode
 
 
 @frozen
@@ -30,7 +40,8 @@ class Said:
     pages: tuple[int, ...]
     """The page that each of its results (in a tool message), or the message itself, belongs to."""
     counts: tuple[int, ...]
-    """Tokens of each part, frames of calls included, by the counter of ``counter``."""
+    """Tokens of each part, frames of calls included, by the counter of ``counter``; then, of a message with members
+    of its own, theirs."""
     counter: str
     source: int | None = None
     """Number of the source record that it came from."""
@@ -110,37 +121,61 @@ class Lived:
 LogRecord = Said | Sourced | Compacted | Admitted | Pinned | Faulted | Checkpointed | RolledBack | Forked | Lived
 
 
+# What came later stands behind what was there, and only where there is something: a record without it reads as ever.
 def _part_out(part: Part) -> list[Any]:
     match part:
         case Text(text):
-            return ["t", text]
+            return ["t", text, *_more(part.extra)]
         case ToolCall(id, name, arguments):
-            return ["c", id, name, arguments]
+            return ["c", id, name, arguments, *_more(part.extra)]
         case ToolResult(call_id, text, error, images):
-            return ["r", call_id, text, error, [[i.media_type, i.data] for i in images]]
+            if not part.blocks and not part.extra and not any(i.extra for i in images):
+                return ["r", call_id, text, error, [[i.media_type, i.data] for i in images]]
+            if not part.blocks:
+                return ["r", call_id, text, error, [_part_out(i)[1:] for i in images], part.extra, []]
+            # The texts and images are in the blocks: written once.
+            return ["r", call_id, "", error, [], part.extra, [_part_out(block) for block in part.blocks]]
         case Image(media_type, data):
-            return ["i", media_type, data]
+            return ["i", media_type, data, *_more(part.extra)]
         case Reasoning(text, signature, redacted):
-            return ["h", text, signature, redacted]
+            return ["h", text, signature, redacted, *_more(part.extra)]
         case Opaque(kind, data):
-            return ["o", kind, data]
+            plain = not part.text and part.pages is None
+            return ["o", kind, data] if plain else ["o", kind, data, part.text, part.pages]
+
+
+def _more(extra: Extra) -> tuple[Extra, ...]:
+    return (extra,) if extra else ()
 
 
 def _part_in(raw: Sequence[Any]) -> Part:
     match raw:
-        case ["t", text]:
-            return Text(text)
-        case ["c", id, name, arguments]:
-            return ToolCall(id, name, arguments)
-        case ["r", call_id, text, error, images]:
-            return ToolResult(call_id, text, error, tuple(Image(m, d) for m, d in images))
-        case ["i", media_type, data]:
-            return Image(media_type, data)
-        case ["h", text, signature, redacted]:
-            return Reasoning(text, signature, redacted)
+        case ["t", text, *more]:
+            return Text(text, extra=_extra(more))
+        case ["c", id, name, arguments, *more]:
+            return ToolCall(id, name, arguments, extra=_extra(more))
+        case ["r", call_id, text, error, images, *more]:
+            if len(more) > 1 and more[1]:
+                blocks: Any = map(_part_in, more[1])
+                return ToolResult.of(call_id, blocks, error, more[0])
+            shown = tuple(Image(m, d, extra=_extra(its)) for m, d, *its in images)
+            return ToolResult(call_id, text, error, shown, extra=_extra(more))
+        case ["i", media_type, data, *more]:
+            return Image(media_type, data, extra=_extra(more))
+        case ["h", text, signature, redacted, *more]:
+            return Reasoning(text, signature, redacted, extra=_extra(more))
         case ["o", kind, data]:
             return Opaque(kind, data)
+        case ["o", kind, data, text, pages, *_]:
+            return Opaque(kind, data, text=text, pages=pages)
     raise ValueError(f"part {raw[:1]!r}")
+
+
+_NO_EXTRA: Extra = {}
+
+
+def _extra(more: Sequence[Any]) -> Extra:
+    return more[0] if more else _NO_EXTRA
 
 
 def _entry_out(entry: Entry) -> list[Any]:
@@ -178,17 +213,34 @@ def _entry_in(raw: Sequence[Any]) -> Entry:
 
 def encode(record: LogRecord) -> bytes:
     """The record's bytes."""
+    fields = _fields(record)
+    try:
+        return _encode(fields)
+    except OverflowError:  # JSON knows no largest number, and members are carried as they came
+        return _encode(_sized(fields))
+
+
+def _fields(record: LogRecord) -> list[Any]:
     match record:
         case Said(m, pages, counts, counter, source, digest):
-            said = [m.role, [_part_out(p) for p in m.parts], m.group, m.created_s]
-            return _encode([SCHEMA, "said", said, pages, counts, counter, source, digest])
+            said = [m.role, [_part_out(p) for p in m.parts], m.group, m.created_s, *_more(m.extra)]
+            return [SCHEMA, "said", said, pages, counts, counter, source, digest]
         case Compacted(entries, budget, pager):
-            return _encode([SCHEMA, "compacted", [_entry_out(e) for e in entries], budget, pager])
+            return [SCHEMA, "compacted", [_entry_out(e) for e in entries], budget, pager]
         case Admitted(entry):
-            return _encode([SCHEMA, "admitted", _entry_out(entry)])
+            return [SCHEMA, "admitted", _entry_out(entry)]
         case _:
-            fields = asdict(record, recurse=False)
-            return _encode([SCHEMA, type(record).__name__.lower(), *fields.values()])
+            return [SCHEMA, type(record).__name__.lower(), *asdict(record, recurse=False).values()]
+
+
+def _sized(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sized(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_sized(item) for item in value]
+    if type(value) is int and not -(2**63) <= value < 2**64:
+        return msgspec.msgpack.Ext(_LARGE, str(value).encode())
+    return value
 
 
 _PLAIN: Mapping[str, type[Any]] = {
@@ -209,8 +261,8 @@ def decode(key: str, data: bytes) -> LogRecord:
                 f"{key}: written by a newer lamina (schema {raw[0]}, this one reads {SCHEMA}); upgrade"
             )
         match raw[1:]:
-            case ["said", [role, parts, group, created_s], pages, counts, counter, source, digest]:
-                message = Message(role, tuple(map(_part_in, parts)), group, created_s)
+            case ["said", [role, parts, group, created_s, *more], pages, counts, counter, source, digest]:
+                message = Message(role, tuple(map(_part_in, parts)), group, created_s, extra=_extra(more))
                 return Said(message, tuple(pages), tuple(counts), counter, source, digest)
             case ["compacted", entries, budget, pager]:
                 return Compacted(tuple(map(_entry_in, entries)), budget, pager)

@@ -29,7 +29,9 @@ from lamina.memory import Memories, Moved
 from lamina.model import Hit, Memory, MemoryKind, Page
 from lamina.protocols import Format, Get, Parsed, ParseRequest, Scan
 from lamina.session import Imported, Session, SessionInfo, Shared
+from lamina.sources import Source
 from lamina.tools import Registry
+from lamina.verbatim import whole
 
 _NAME_BYTES = 250
 """Longest session name: three times as many bytes when quoted must leave room in a key of 1,000."""
@@ -142,6 +144,7 @@ class Context:
         format: str = "auto",
         session: str | None = None,
         single: bool = False,
+        strict: bool = False,
     ) -> list[Imported]:
         """Store a recording; of one that was imported before, what is new.
 
@@ -153,6 +156,7 @@ class Context:
             format: A format's name, or ``auto`` to detect it by content.
             session: The id to store it under, where it holds one session; which one to take, where it holds more.
             single: Whether to refuse data that holds several sessions of which none is chosen.
+            strict: Whether to refuse data with a half-written record, instead of skipping and telling it.
 
         Raises:
             FormatError: It cannot be read; file, line and reason. Nothing of it is stored.
@@ -165,7 +169,7 @@ class Context:
         groups: dict[str, list[Parsed]] = {}
         fallback = session or Path(source).stem or "session"
         first: str | None = None
-        for parsed in self.formats[name].parse(ParseRequest(data=data, source=source)):
+        for parsed in self.formats[name].parse(ParseRequest(data=data, source=source, strict=strict)):
             id = parsed.session if parsed.session is not None else (first or fallback)
             if first is None and parsed.session is not None:
                 first = id
@@ -193,9 +197,10 @@ class Context:
         """The format that the data is in.
 
         Raises:
-            FormatError: None fits; says which are installed.
+            FormatError: None fits; says which are installed. Or the data is in no encoding that any of them reads.
         """
         request = ParseRequest(data=data, source=source)
+        Source(request).readable()
         sure = {name: form.sniff(request) for name, form in self.formats.items()}
         best = max(sure, key=lambda n: sure[n], default=None)
         if best is None or sure[best] <= 0:
@@ -231,7 +236,7 @@ class Context:
         Raises:
             StorageError: A storage or an index cannot be read.
         """
-        return await self._memories.recall(query, limit=limit, session=session, use=use)
+        return await self._memories.recall(whole(query), limit=limit, session=session, use=use)
 
     async def mark_used(self, hits: Sequence[Hit]) -> None:
         """Count recalled memories as used: they were put before a model or a person.
@@ -241,21 +246,25 @@ class Context:
         await self._memories.mark_used(hits)
 
     async def _recall_for_window(self, query: str, limit: int) -> Sequence[Hit]:
-        return await self._memories.recall(query, limit=limit, use=False)
+        return await self._memories.recall(whole(query), limit=limit, use=False)
 
     async def remember(
         self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = (), importance: float = 0.5
     ) -> Memory:
-        """Write a memory that outlives every window.
+        """Write a memory that outlives every window; lone surrogates in its text become U+FFFD.
 
         Raises:
             ConfigError: No tiers are configured.
             StorageError: It could not be written. Once it is, the call succeeds, also where an index has to learn of it
                 later.
+            FormatError: The text or a tag is no text.
         """
+        for name, value in (("text", text), *((f"tags[{k}]", tag) for k, tag in enumerate(tags))):
+            if not isinstance(value, str):
+                raise FormatError(f"{name}: must be text, not {value!r}")
         if not self._memories.tiers:
             raise ConfigError(["memory.tiers: empty, so nothing can be remembered; name at least one tier"])
-        return await self._memories.remember(text, kind=kind, tags=tags, importance=importance)
+        return await self._memories.remember(whole(text), kind=kind, tags=whole(tags), importance=importance)
 
     async def consolidate(self) -> Moved:
         """Let the tiers follow the log, and move memories between them by their policies."""

@@ -10,6 +10,7 @@ The tree::
     │   ├── ContractError                      a part broke its protocol (counts, scores, plans, offers)
     │   └── MissingDependencyError (ImportError)   what a plugin needs is not installed
     ├── FormatError (ValueError)          input that cannot be read: file, line, why
+    │   ├── DamagedError                       a record of it is no JSON: half-written, or overwritten
     │   └── SeveralSessionsError               it holds several sessions and none was chosen
     ├── StorageError
     │   ├── ConflictError                 compare-and-set lost; read again and retry
@@ -108,6 +109,15 @@ class FormatError(LaminaError, ValueError):
     def __str__(self) -> str:
         place = self.source if self.line is None else f"{self.source}:{self.line}"
         return f"{place}: {self.why}"
+
+
+class DamagedError(FormatError):
+    """A record that is no whole JSON value; ``cut`` says whether the data ends inside it."""
+
+    def __init__(self, why: str, source: str = "input", line: int | None = None, cut: bool = False) -> None:
+        FormatError.__init__(self, why, source, line)
+        self.args = (why, source, line, cut)
+        self.cut = cut
 
 
 class SeveralSessionsError(FormatError):

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from attrs import evolve
 
 from lamina._counting import CheckedCounter
-from lamina._pages import Pages, Prefix, message_tokens, part_counts
+from lamina._pages import Pages, Prefix, part_counts, shortened_tokens
 from lamina.errors import ContractError
 from lamina.model import Page
 from lamina.protocols import Digest, Entry, PagedOut, Plan, Shortened, Verbatim
@@ -86,7 +86,7 @@ class Gate:
                     counts += part_counts((part,), self._count)
                 else:
                     counts.append(page.part_tokens[at][index])
-            total += message_tokens(message, counts, self._count.info)
+            total += shortened_tokens(page, at, message, counts)
         return total
 
     # ---------------------------------------------------------------- plans

@@ -1,10 +1,13 @@
-"""How large images are, by their first bytes: for counters whose provider charges by size."""
+"""How large images are and of which kind, by their first bytes: for counters that charge by size, and for formats."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import struct
+from functools import lru_cache
+
+from attrs import evolve
 
 from lamina.model import Image
 
@@ -25,12 +28,65 @@ def size(image: Image) -> tuple[int, int] | None:
         head, mark, data = data.partition(";base64,")
         if not mark or not head.startswith("data:"):
             return None
+    return _measured(data)
+
+
+@lru_cache(maxsize=256)
+def _measured(data: str) -> tuple[int, int] | None:
     try:
         head_bytes = _first_bytes(data)
         found = _size(head_bytes)
     except (binascii.Error, ValueError, struct.error, IndexError):
         return None
     return found if found and min(found) > 0 else None
+
+
+def mended(image: Image) -> Image:
+    """The image as providers want it spelt, where that is sure; else as it is.
+
+    A data URL becomes its data; a media type is in lower case, without parameters, ``image/jpg`` is ``image/jpeg``,
+    and where the first bytes tell another one, that stands. Base64 has no line ends.
+    """
+    media_type, data = image.media_type, image.data
+    if media_type == "url":
+        head, mark, inner = data.partition(",")
+        if not (mark and head[:5].lower() == "data:" and head.lower().endswith(";base64")):
+            return image
+        media_type, data = head[5:-7], inner
+    kind, data = _mended(media_type, data)
+    same = (kind, data) == (image.media_type, image.data)
+    return image if same else evolve(image, media_type=kind, data=data)
+
+
+@lru_cache(maxsize=64)
+def _mended(media_type: str, data: str) -> tuple[str, str]:
+    kind = media_type.partition(";")[0].strip().lower()
+    kind = "image/jpeg" if kind in ("image/jpg", "image/pjpeg") else kind
+    data = "".join(data.split())
+    try:
+        head = base64.b64decode(data[:64])
+    except (binascii.Error, ValueError):
+        return kind, data
+    return _kind(head) or kind, data
+
+
+def _kind(head: bytes) -> str | None:
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head[:6] in (b"GIF87a", b"GIF89a"):
+        return "image/gif"
+    return "image/webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
+
+
+@lru_cache(maxsize=64)
+def readable(data: str) -> bool:
+    """Whether this is the base64 of something."""
+    try:
+        return bool(base64.b64decode(data, validate=True))
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _first_bytes(data: str) -> bytes:

@@ -5,16 +5,39 @@ All are frozen attrs values. Raw data is parsed into them once, at the edge, by 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import attrs
 from attrs import field, frozen
 
+from lamina.errors import FormatError
+
 Role = Literal["system", "user", "assistant", "tool"]
 """Who speaks. A ``tool`` message holds tool results and nothing else."""
 
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool")
+
+Extra = Mapping[str, Mapping[str, Any]]
+"""Members of a source object that the model has no word for, by the family of formats that they belong to.
+
+``{"openai": {"name": "bob"}}``: a format fills in its own family when it parses, gives its own family back when it
+renders, and leaves the others alone.
+"""
+
+
+_NO_EXTRA: Extra = {}  # one for all: most parts have none, and a session has many parts
+
+
+def _arguments(value: Any) -> Any:
+    """JSON text of what a program gives as an object; what is neither is refused when the message is added."""
+    if not isinstance(value, Mapping):
+        return value
+    try:
+        return json.dumps(dict(value), ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise FormatError(f"arguments: no JSON object can be made of them: {error}") from error
 
 
 @frozen
@@ -22,6 +45,7 @@ class Text:
     """Plain text."""
 
     text: str
+    extra: Extra = field(default=_NO_EXTRA, hash=False, kw_only=True)
 
 
 @frozen
@@ -31,8 +55,9 @@ class ToolCall:
     id: str
     """Unique among the calls of one message; recordings reuse ids across messages."""
     name: str
-    arguments: str
-    """The arguments as recorded: JSON text of an object (not always valid in recordings)."""
+    arguments: str = field(converter=_arguments)
+    """The arguments as recorded: JSON text of an object (not always valid in recordings). A mapping becomes that."""
+    extra: Extra = field(default=_NO_EXTRA, hash=False, kw_only=True)
 
 
 @frozen
@@ -42,16 +67,7 @@ class Image:
     media_type: str
     data: str
     """Base64 data, or a URL when ``media_type`` is ``url``."""
-
-
-@frozen
-class ToolResult:
-    """What a call gave back."""
-
-    call_id: str
-    text: str
-    error: bool = False
-    images: tuple[Image, ...] = ()
+    extra: Extra = field(default=_NO_EXTRA, hash=False, kw_only=True)
 
 
 @frozen
@@ -62,6 +78,7 @@ class Reasoning:
     signature: str | None = None
     redacted: bool = False
     """Whether ``text`` is the provider's encrypted data."""
+    extra: Extra = field(default=_NO_EXTRA, hash=False, kw_only=True)
 
 
 @frozen
@@ -69,7 +86,49 @@ class Opaque:
     """A part that lamina does not understand and therefore carries unchanged."""
 
     kind: str
+    """The family of formats that it belongs to, a colon, and its type there."""
     data: Mapping[str, Any] = field(hash=False)
+    text: str = field(default="", kw_only=True, eq=False)
+    """What it says, where its format knows: recalled, and what stands for it in another format."""
+    pages: int | None = field(default=None, kw_only=True, eq=False)
+    """``None``: it costs what its JSON text costs. A number: it is a document, which costs its ``text``, and for each
+    of so many pages what a page of a PDF costs, however long its base64 is."""
+
+
+@frozen
+class ToolResult:
+    """What a call gave back."""
+
+    call_id: str
+    text: str
+    """All texts of it, joined by line feeds: what compressors shorten."""
+    error: bool = False
+    images: tuple[Image, ...] = ()
+    blocks: tuple[Text | Image | Opaque, ...] = field(default=(), kw_only=True)
+    """The content block by block, where it is more than a text and images behind it; then these are what is in it."""
+    extra: Extra = field(default=_NO_EXTRA, hash=False, kw_only=True)
+
+    @classmethod
+    def of(
+        cls, call_id: str, blocks: Iterable[Text | Image | Opaque], error: bool = False, extra: Extra | None = None
+    ) -> ToolResult:
+        """A result with this content, block by block."""
+        content = tuple(blocks)
+        text = "\n".join([block.text for block in content if isinstance(block, Text)])
+        images = tuple([block for block in content if isinstance(block, Image)])
+        plain = images and content in (images, (Text(text), *images))
+        return cls(call_id, text, error, images, blocks=() if plain else content, extra=extra or _NO_EXTRA)
+
+    def shortened(self, text: str) -> ToolResult:
+        """The result with another text: what is no text stays, behind it."""
+        kept = tuple([block for block in self.blocks if not isinstance(block, Text)])
+        blocks = (Text(text), *kept) if kept else ()
+        return ToolResult(self.call_id, text, self.error, self.images, blocks=blocks, extra=self.extra)
+
+    @property
+    def others(self) -> tuple[Opaque, ...]:
+        """What is neither text nor image: documents, search results, references."""
+        return tuple([block for block in self.blocks if isinstance(block, Opaque)])
 
 
 Part = Text | ToolCall | ToolResult | Image | Reasoning | Opaque
@@ -86,6 +145,7 @@ class Message:
     """Consecutive assistant messages of one group are one message of the model, recorded in pieces."""
     created_s: float | None = None
     """Unix time in seconds, where the source says it."""
+    extra: Extra = field(default=_NO_EXTRA, hash=False, kw_only=True)
 
     @property
     def text(self) -> str:
@@ -161,7 +221,13 @@ class Page:
         for message in self.messages:
             for part in message.parts:
                 match part:
-                    case Text(text) | ToolResult(text=text):
+                    case Text(text):
+                        said.append(text)
+                    case ToolResult(text=text):
+                        if text or not part.blocks:
+                            said.append(text)
+                        said += [block.text for block in part.others if block.text]
+                    case Opaque(text=text) if text:
                         said.append(text)
                     case ToolCall(name=name, arguments=arguments):
                         said.append(f"{name} {arguments}")

@@ -75,18 +75,18 @@ def shorten(page: Page, texts: Mapping[tuple[int, int], str | None]) -> tuple[Me
             if new is None:
                 continue
             parts.append(_replaced(part, new) if isinstance(new, str) else part)
-        out.append(Message(message.role, tuple(parts), message.group, message.created_s))
+        out.append(Message(message.role, tuple(parts), message.group, message.created_s, extra=message.extra))
     return tuple(out)
 
 
 def _replaced(part: Part, text: str) -> Part:
     match part:
         case Text():
-            return Text(text)
-        case ToolResult(call_id, _, error, images):
-            return ToolResult(call_id, text, error, images)
+            return Text(text, extra=part.extra)
+        case ToolResult():
+            return part.shortened(text)
         case ToolCall(id, name, _):
-            return ToolCall(id, name, text)
+            return ToolCall(id, name, text, extra=part.extra)
         case _:
             return part
 

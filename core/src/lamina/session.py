@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 from lamina._book import Book, Made, SessionInfo
 from lamina._bounded import bounded
+from lamina._checking import checked
 from lamina._engine import Parts
 from lamina._pages import Prefix
 from lamina._records import Checkpointed, Faulted, Forked, Lived, LogRecord, Pinned, RolledBack, Said, Sourced
@@ -20,6 +21,7 @@ from lamina.errors import BudgetError, FormatError, SessionStateError, UnknownPa
 from lamina.model import CallResult, Hit, Message, Page, tool_result
 from lamina.plugins import Catalogue
 from lamina.protocols import ExportRequest, Format, Parsed, RenderRequest, Storage, ToolSpec
+from lamina.verbatim import whole as storable
 from lamina.window import Ledger, Window
 
 __all__ = ["Imported", "Session", "SessionInfo", "Shared"]
@@ -39,6 +41,9 @@ class Imported:
     """Source records that are no messages, by reason; they are kept as well."""
     pages: int
     tokens: int
+    damaged: tuple[int, ...] = ()
+    """Lines of the source records that are half-written or overwritten. One that ends the source is not kept, because
+    it may still be written."""
 
 
 @frozen
@@ -142,11 +147,13 @@ class Session:
     async def add(self, *messages: Message) -> list[int]:
         """Log messages, durably; all of them or, when one is refused, none.
 
+        Lone surrogates, which no storage can hold, become U+FFFD; :meth:`raw` then has the message as it was given.
+
         Returns:
             The id of the page that each message opened or joined (of a tool message: of its last result's call).
 
         Raises:
-            FormatError: A tool result answers no call, or a message is none.
+            FormatError: A tool result answers no call, or a message is none: names the field.
             ContractError: The counter gave impossible counts.
             SessionStateError: The session is closed.
         """
@@ -156,9 +163,14 @@ class Session:
 
         def make() -> Made:
             said.clear()
+            originals: dict[int, bytes] = {}
             for message in messages:
-                said.append(self.book.said(self.book.log.next + len(said), message))
-            return said, {}
+                mended = checked(message)
+                source = None if mended is message else self.book.log.next_source + len(originals)
+                if source is not None:
+                    originals[source] = json.dumps(asdict(message)).encode()
+                said.append(self.book.said(self.book.log.next + len(said), mended, source))
+            return said, originals
 
         if messages:
             await self.book.append(make)
@@ -184,11 +196,13 @@ class Session:
         Raises:
             FormatError: The session already holds other records than this recording.
         """
-        digests = _digests(parsed)
         skipped: dict[str, int] = {}
+        damaged = tuple([p.line for p in parsed if p.damaged and p.line is not None])
         for p in parsed:
             if p.skipped is not None:
                 skipped[p.skipped] = skipped.get(p.skipped, 0) + 1
+        parsed = [p for p in parsed if not p.torn]
+        digests = _digests(parsed)
         facts = {"already": 0, "before": self.book.messages}
 
         def make() -> Made:
@@ -203,7 +217,7 @@ class Session:
         await self.book.flush()
         return Imported(
             self.id, self.format, self.book.messages - facts["before"], min(facts["already"], len(digests)), skipped,
-            len(self.book.engine.pages.all), self.tokens,
+            len(self.book.engine.pages.all), self.tokens, damaged,
         )  # fmt: skip
 
     def check_records(self, parsed: Sequence[Parsed], source: str, digests: Sequence[bytes] | None = None) -> None:
@@ -212,7 +226,8 @@ class Session:
         Raises:
             FormatError: The session already holds other records than this recording.
         """
-        known, digests = self.book.digests, _digests(parsed) if digests is None else digests
+        known = self.book.digests
+        digests = _digests([p for p in parsed if not p.torn]) if digests is None else digests
         if known != digests[: len(known)] and digests != known[: len(digests)]:
             at = next((i for i, (a, b) in enumerate(zip(known, digests, strict=False)) if a != b), 0)
             raise FormatError(
@@ -233,7 +248,9 @@ class Session:
             for index, message in enumerate(p.messages):
                 try:
                     records.append(
-                        self.book.said(self.book.log.next + len(records), message, number, b"" if index else digest)
+                        self.book.said(
+                            self.book.log.next + len(records), checked(message), number, b"" if index else digest
+                        )
                     )
                 except FormatError as error:
                     raise FormatError(error.why, source, p.line) from error
@@ -258,6 +275,7 @@ class Session:
             BudgetError: Not even what must stay fits; nothing was changed.
             ContractError: A plugin broke its contract and ``[window] strict`` is set.
         """
+        query = None if query is None else storable(query)
         whole = self._shared.budget if budget is None else budget
         if type(whole) is not int or whole <= 0:
             raise BudgetError(whole, 1, "a window and its messages")
@@ -282,7 +300,10 @@ class Session:
             tail = await self._tail(budget - tokens, budget, query)
         window = Window(
             session=self.id, budget=whole, tokens=beside + tokens + tail.tokens, beside=beside, format=self._sends(), compacted=compacted,
-            ledger=Ledger(slots, tail.slots, self.book.engine.pages.ids, self.book.engine.pages.sums, self.book.engine.repairs),
+            ledger=Ledger(
+                slots, tail.slots, self.book.engine.pages.ids, self.book.engine.pages.sums, self.book.engine.repairs,
+                self._shared.formats.get(self._sends()),
+            ),
             slots=slots, tail=tail.messages, formats=self._shared.formats,
         )  # fmt: skip
         if compacted:
@@ -359,16 +380,15 @@ class Session:
         wanted: dict[tuple[str, int], None] = {}
         out: list[bytes] = []
         for page in self.select(first, last):
-            sources = self.book.engine.pages.sources.get(page.id)
-            if sources:
-                wanted.update(dict.fromkeys(sources))
-            else:
+            sources = self.book.engine.pages.sources.get(page.id, [])
+            wanted.update(dict.fromkeys(sources))
+            if not any(source in self.book.recorded for source in sources):
                 out.append(self._as_json(page.messages))
         return [*await self.book.log.sources(list(wanted)), *out] if wanted else out
 
     def _as_json(self, messages: Sequence[Message]) -> bytes:
         form = self._shared.formats[self._sends()]
-        rendered: Any = form.render(RenderRequest(messages=messages))
+        rendered: Any = form.render(RenderRequest(messages=messages, piece=True))
         return json.dumps(rendered, ensure_ascii=False).encode()
 
     async def export(self, format: str | None = None) -> bytes:
@@ -385,7 +405,11 @@ class Session:
         for kept in await self.book.log.read():
             match kept.record:
                 case Said(message=message, source=source):
-                    key = None if source is None else (kept.owner, source)
+                    key = (
+                        None
+                        if source is None or (kept.owner, source) not in self.book.recorded
+                        else (kept.owner, source)
+                    )
                     if key is not None and key in groups:
                         groups[key].append(message)
                     else:

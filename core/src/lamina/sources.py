@@ -15,10 +15,11 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, NoReturn
 
 import msgspec
-from attrs import field, frozen, validators
+from attrs import evolve, field, frozen, validators
 
-from lamina.errors import FormatError
+from lamina.errors import DamagedError, FormatError
 from lamina.protocols import ParseRequest
+from lamina.verbatim import whole
 
 MAX_RECORD_BYTES = 64 * 2**20
 """Default of the setting ``max_record_bytes``."""
@@ -27,6 +28,10 @@ MAX_DEPTH = 200
 """So deep may JSON be nested: deeper values load, but break whatever walks them recursively later."""
 
 BOM = b"\xef\xbb\xbf"
+NUL = b"\0"
+"""What a file system leaves where a process died while it wrote."""
+DAMAGED = "half-written line"
+"""Why a damaged record says nothing."""
 
 _PEEK_DEPTH = 50
 _ESCAPE = b"\\ud"
@@ -52,6 +57,17 @@ class Record:
     """The member of that conversation that it was found under; empty for a value that stands by itself."""
     document: int = 0
     """Which of the source's documents it belongs to; values that stand by themselves belong to document 0."""
+    number: int = 0
+    """Which of its document's records it is, where several begin on one line; else 0."""
+    damaged: bool = False
+    """Whether it is half-written or overwritten: its value is ``None``."""
+    torn: bool = False
+    """Whether it is so and the last one: it may still be written."""
+
+    @property
+    def place(self) -> str:
+        """What an error says of the place beside the line."""
+        return f" (message {self.number} of the line)" if self.number else ""
 
 
 @frozen
@@ -68,10 +84,27 @@ class Source:
     Args:
         request: The bytes and their name.
         max_record_bytes: See :class:`ReadSettings`.
+        tolerant: Whether a half-written last record and zero bytes are given as such (``Record.damaged``), and zero bytes
+            around a line are no part of it; otherwise they are errors.
     """
 
-    def __init__(self, request: ParseRequest, max_record_bytes: int = MAX_RECORD_BYTES) -> None:
-        self._data, self._name, self._max = request.data, request.source, max_record_bytes
+    def __init__(
+        self, request: ParseRequest, max_record_bytes: int = MAX_RECORD_BYTES, *, tolerant: bool = False
+    ) -> None:
+        self._data, self.name, self._max = request.data, request.source, max_record_bytes
+        self.tolerant = tolerant
+
+    def holds(self, piece: bytes) -> bool:
+        """Whether these bytes stand anywhere in it: a quick look, before something is looked for with care."""
+        return piece in self._data
+
+    def readable(self) -> None:
+        """Refuse data that is no UTF-8 from its first bytes on.
+
+        Raises:
+            FormatError: It is UTF-16 or binary; says what to do.
+        """
+        self._start()
 
     def fail(self, why: str, line: int | None) -> NoReturn:
         """Raise the error that names this source and the line.
@@ -79,7 +112,7 @@ class Source:
         Raises:
             FormatError: Always.
         """
-        raise FormatError(why, self._name, line)
+        raise FormatError(why, self.name, line)
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """The lines that are not blank, each with its number from 1 and without its end (LF or CR LF).
@@ -103,13 +136,14 @@ class Source:
         """The JSON value of one line.
 
         Raises:
-            FormatError: It is no JSON, not UTF-8, or nested deeper than ``MAX_DEPTH``.
+            DamagedError: It is no JSON.
+            FormatError: It is not UTF-8, or nested deeper than ``MAX_DEPTH``.
         """
         try:
             # Three times as fast as the standard library; its refusals are worded, or overruled, below.
             value = _decode_bytes(raw)
         except (ValueError, RecursionError):
-            return self._slow_value(raw, line)
+            return self._slow_value(raw.strip(NUL) if self.tolerant else raw, line)
         if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
             self.fail(f"JSON nested deeper than {MAX_DEPTH}", line)
         return value
@@ -137,24 +171,55 @@ class Source:
         walk = _Walk(self, self._text(self._data[start:], 1), 1)
         pos, document = walk.skip(0), 0
         while pos < len(walk.text):
+            if walk.text[pos] == "\0" and self.tolerant:
+                first, pos = pos, walk.behind_zeros(pos)
+                yield self._damaged(walk, first, pos)
+                continue
             document += 1
             if walk.text[pos] == "[":
-                for value, first, end in walk.elements(pos):
-                    yield self._record(walk, value, first, end, None, many, document)
-                pos = walk.end
+                yield from self._elements(walk, walk.elements(pos), walk.line(pos), None, many, document)
             else:
-                members, first = walk.members(pos, many), pos
-                pos = walk.end
-                if many in members and isinstance(members[many][0], _Elements):
-                    session = _first_id(members[i][0] for i in ids if i in members)
-                    for key in (k for k in one if k in members):
-                        value, start, end = members[key]
-                        yield self._record(walk, value, start, end, session, key, document)
-                    for value, start, end in members[many][0]:
-                        yield self._record(walk, value, start, end, session, many, document)
-                else:
-                    yield self._record(walk, {k: v[0] for k, v in members.items()}, first, pos, None, "", 0)
-            pos = walk.skip(pos)
+                try:
+                    members = walk.members(pos, many)
+                except DamagedError as error:
+                    # The first one is refused all the same: what begins like that is more likely another kind of file.
+                    if not (self.tolerant and error.cut and document > 1):
+                        raise
+                    yield self._damaged(walk, pos, len(walk.text))
+                    return
+                yield from self._object(walk, members, pos, many, one, ids, document)
+            pos = walk.skip(walk.end)
+
+    def _object(
+        self, walk: _Walk, members: dict[str, tuple[Any, int, int]], pos: int, many: str,
+        one: Collection[str], ids: Collection[str], document: int,
+    ) -> Iterator[Record]:  # fmt: skip
+        """The records of a conversation, or the object as a record by itself."""
+        if many not in members or not isinstance(members[many][0], _Elements):
+            yield self._record(walk, {k: v[0] for k, v in members.items()}, pos, walk.end, None, "", 0)
+            return
+        line, session = walk.line(pos), _first_id(members[i][0] for i in ids if i in members)
+        for key in (k for k in one if k in members):
+            value, start, end = members[key]
+            yield self._record(walk, value, start, end, session, key, document)
+        yield from self._elements(walk, members[many][0], line, session, many, document)
+
+    def _elements(
+        self,
+        walk: _Walk,
+        found: Iterable[tuple[Any, int, int]],
+        line: int,
+        session: str | None,
+        key: str,
+        document: int,
+    ) -> Iterator[Record]:
+        for number, (value, start, end) in enumerate(found, start=1):
+            record = self._record(walk, value, start, end, session, key, document)
+            yield evolve(record, number=number) if record.line == line else record
+
+    def _damaged(self, walk: _Walk, start: int, end: int) -> Record:
+        raw = walk.text[start:end].rstrip(" \t\r\n").encode()
+        return Record(None, raw, walk.line(start), damaged=True, torn=end == len(walk.text))
 
     def _record(
         self, walk: _Walk, value: Any, start: int, end: int, session: str | None, key: str, document: int
@@ -171,8 +236,8 @@ class Source:
 
     def _start(self) -> int:
         head = self._data[:64]
-        # JSON text never holds a zero byte, and every second byte of UTF-16's ASCII is one.
-        if head[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in head:
+        # JSON begins with ASCII, and every second byte of UTF-16's ASCII is zero. Zeros alone are no text at all.
+        if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (NUL in head[:4] and head.strip(NUL)):
             self.fail("UTF-16 or binary data, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8", 1)
         return len(BOM) if head.startswith(BOM) else 0
 
@@ -180,9 +245,11 @@ class Source:
         try:
             return raw.decode()
         except UnicodeDecodeError as error:
+            if self.tolerant and error.end == len(raw) and error.reason == "unexpected end of data":
+                return raw[: error.start].decode()  # cut off inside a character: what is left is no whole JSON either
             at = line + raw.count(b"\n", 0, error.start)
             why = f"byte 0x{raw[error.start]:02x} is not UTF-8; convert the source to UTF-8"
-            raise FormatError(why, self._name, at) from error
+            raise FormatError(why, self.name, at) from error
 
 
 def _first_id(values: Iterable[Any]) -> str | None:
@@ -219,7 +286,12 @@ class _Walk:
         cut = why.startswith("Unterminated") or self.skip(pos) >= len(self.text)
         column = pos - (self.text.rfind("\n", 0, pos) + 1) + 1
         hint = "; the data ends inside a record: is it cut off?" if cut else ""
-        self._source.fail(f"not valid JSON: {why[:1].lower()}{why[1:]} (column {column}){hint}", line)
+        said = f"not valid JSON: {why[:1].lower()}{why[1:]} (column {column}){hint}"
+        raise DamagedError(said, self._source.name, line, cut)
+
+    def behind_zeros(self, pos: int) -> int:
+        """The first position behind a run of zero bytes and white space."""
+        return len(self.text) - len(self.text[pos:].lstrip("\0 \t\r\n"))
 
     def value(self, pos: int) -> tuple[Any, int]:
         try:
@@ -299,18 +371,8 @@ def _depth(value: Any) -> int:
 
 
 def _whole(value: Any, raw: bytes) -> Any:
-    """The value with U+FFFD for lone surrogates, which JSON can escape and UTF-8 cannot hold."""
-    if _ESCAPE not in raw and b"\\uD" not in raw:
-        return value
-    match value:
-        case str():
-            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        case list():
-            return [_whole(item, raw) for item in value]
-        case dict():
-            return {_whole(key, raw): _whole(item, raw) for key, item in value.items()}
-        case _:
-            return value
+    """The value with U+FFFD for lone surrogates; nearly always there is no escape that could be one."""
+    return value if _ESCAPE not in raw and b"\\uD" not in raw else whole(value)
 
 
 def peek(data: bytes, size: int = 65_536) -> list[Any]:
@@ -357,6 +419,10 @@ def _closed(text: str) -> Any:
         return None
 
 
+ORPHAN = "tool result without a call"
+"""Why a result says nothing: its call is not recorded, because another tool trimmed the history."""
+
+
 class Calls:
     """The tool calls of one conversation: makes their ids unique and finds the call that a result answers.
 
@@ -368,6 +434,7 @@ class Calls:
     def __init__(self) -> None:
         self._used: dict[str, int] = {}
         self._open: deque[tuple[str, str, str]] = deque()
+        self._answered: dict[str, str] = {}
 
     def call(self, id: str, name: str = "") -> str:
         """Open a call; gives its unique id."""
@@ -383,6 +450,10 @@ class Calls:
         """Close the oldest open call that was recorded with this id; gives its unique id, or ``None``."""
         return self._close(next((entry for entry in self._open if entry[0] == id), None))
 
+    def repeated(self, id: str) -> str | None:
+        """The unique id of the call with this id that was answered last: of a second result the newer one stands."""
+        return self._answered.get(id)
+
     def result_of(self, name: str) -> str | None:
         """Close the oldest open call of the tool of this name; gives its unique id, or ``None``."""
         return self._close(next((entry for entry in self._open if entry[1] == name), None))
@@ -391,6 +462,7 @@ class Calls:
         if entry is None:
             return None
         self._open.remove(entry)
+        self._answered[entry[0]] = entry[2]
         return entry[2]
 
 

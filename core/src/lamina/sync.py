@@ -135,10 +135,16 @@ class SyncContext:
         return self._loop.run(self._context.sessions())
 
     def import_data(
-        self, data: bytes, source: str = "input", *, format: str = "auto", session: str | None = None
+        self,
+        data: bytes,
+        source: str = "input",
+        *,
+        format: str = "auto",
+        session: str | None = None,
+        strict: bool = False,
     ) -> list[Imported]:
         """See :meth:`lamina.Context.import_data`."""
-        return self._loop.run(self._context.import_data(data, source, format=format, session=session))
+        return self._loop.run(self._context.import_data(data, source, format=format, session=session, strict=strict))
 
     def recall(self, query: str, *, limit: int = 10, session: str | None = None, use: bool = True) -> list[Hit]:
         """See :meth:`lamina.Context.recall`."""

@@ -10,7 +10,7 @@ from attrs import evolve, field, frozen
 
 from lamina.errors import UnknownPageError, UnknownPluginError
 from lamina.model import Message, Page
-from lamina.protocols import Digest, Entry, Format, PagedOut, RenderRequest, Shortened, Verbatim
+from lamina.protocols import Digest, Entry, Format, PagedOut, RenderRequest, Shortened, TellingFormat, Verbatim
 
 
 @frozen(eq=False)
@@ -49,12 +49,14 @@ class LedgerRow:
     tokens_after: int
     """Of what stands for them (a stub's or digest's tokens stand in the row of its first run)."""
     compressor: str = ""
+    notes: tuple[str, ...] = ()
+    """What the format of the window cannot send as it came: ``left out: citations``, ``carried as text: document``."""
     lines: tuple[LedgerLine, ...] = ()
     """Of a digest: its excerpts in order, then its notes."""
 
 
 class Ledger:
-    """The record of one window's decisions."""
+    """The record of one window's decisions, and of what its format cannot carry."""
 
     def __init__(
         self,
@@ -63,10 +65,12 @@ class Ledger:
         ids: Sequence[int],
         sums: Sequence[int],
         repairs: Sequence[str],
+        form: Format | None = None,
     ) -> None:
         self.repairs: tuple[str, ...] = tuple(repairs)
         """What the gate had to repair, each naming the plugin; empty when all plugins kept their contract."""
         self._slots, self._tail, self._ids, self._sums = slots, tail, ids, sums
+        self._form = form
         self._rows: tuple[LedgerRow, ...] | None = None
 
     @property
@@ -76,7 +80,7 @@ class Ledger:
             rows: list[LedgerRow] = []
             for slot in self._slots:
                 for number, entry in enumerate(slot.entries):
-                    row = self._row(entry, slot.tokens if number == 0 else 0)
+                    row = self._row(entry, slot.tokens if number == 0 else 0, self._notes(slot))
                     if rows and _alike(rows[-1], row):
                         row = self._joined(rows.pop(), row)
                     rows.append(row)
@@ -86,6 +90,16 @@ class Ledger:
                     rows.append(evolve(row, rendition="recalled"))
             self._rows = tuple(rows)
         return self._rows
+
+    def sent_as(self, form: Format) -> Ledger:
+        """The same decisions, with what another format cannot carry."""
+        return Ledger(self._slots, self._tail, self._ids, self._sums, self.repairs, form)
+
+    def _notes(self, slot: Slot) -> tuple[str, ...]:
+        # Asked when rows are, and not for every window: most of them are sent and never explained.
+        if slot.page is None or not isinstance(self._form, TellingFormat):
+            return ()
+        return tuple(self._form.left_out(slot.messages))
 
     def page(self, page: int) -> LedgerRow:
         """The row that tells of this page.
@@ -111,7 +125,7 @@ class Ledger:
         a, b = bisect.bisect_left(self._ids, first), bisect.bisect_right(self._ids, last)
         return self._sums[b] - self._sums[a]
 
-    def _row(self, entry: Entry, tokens: int) -> LedgerRow:
+    def _row(self, entry: Entry, tokens: int, notes: tuple[str, ...] = ()) -> LedgerRow:
         match entry.rendition:
             case Verbatim():
                 name, compressor = "verbatim", ""
@@ -123,14 +137,14 @@ class Ledger:
                 name, compressor = "digest", ""
         before = self._before(entry.first, entry.last)
         return LedgerRow(
-            entry.first, entry.last, name, entry.rule, entry.score, before, tokens, compressor, _lines(entry)
+            entry.first, entry.last, name, entry.rule, entry.score, before, tokens, compressor, notes, _lines(entry)
         )  # fmt: skip
 
     @staticmethod
     def _joined(a: LedgerRow, b: LedgerRow) -> LedgerRow:
         return LedgerRow(
             a.first, b.last, a.rendition, a.rule, a.score,
-            a.tokens_before + b.tokens_before, a.tokens_after + b.tokens_after, a.compressor,
+            a.tokens_before + b.tokens_before, a.tokens_after + b.tokens_after, a.compressor, a.notes,
         )  # fmt: skip
 
 
@@ -143,9 +157,10 @@ def _lines(entry: Entry) -> tuple[LedgerLine, ...]:
 
 
 def _alike(a: LedgerRow, b: LedgerRow) -> bool:
-    return (a.rendition, a.rule, a.score, a.compressor) == (b.rendition, b.rule, b.score, b.compressor) and (
-        a.rendition not in ("shortened", "digest")
-    )
+    if a.rendition in ("shortened", "digest"):
+        return False
+    told = (a.rendition, a.rule, a.score, a.compressor, a.notes)
+    return told == (b.rendition, b.rule, b.score, b.compressor, b.notes)
 
 
 @frozen(eq=False)
@@ -182,7 +197,19 @@ class Window:
         Raises:
             UnknownPluginError: No such format.
         """
+        prefix = self.prefix
+        return self._named(format).render(RenderRequest(messages=prefix + self.tail, stable=len(prefix)))
+
+    def told(self, format: str | None = None) -> Ledger:
+        """The ledger, with what this format cannot carry; of the window's own format, :attr:`ledger`.
+
+        Raises:
+            UnknownPluginError: No such format.
+        """
+        return self.ledger if format in (None, self.format) else self.ledger.sent_as(self._named(format))
+
+    def _named(self, format: str | None) -> Format:
         name = format or self.format
         if name not in self._formats:
             raise UnknownPluginError("format", name, tuple(self._formats))
-        return self._formats[name].render(RenderRequest(messages=self.prefix + self.tail))
+        return self._formats[name]

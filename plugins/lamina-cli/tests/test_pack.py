@@ -42,12 +42,12 @@ class TestWhatItPrints:
         packed = done.json
         assert done.err == ""
         assert list(packed) == ["session", "format", "source_format", "budget", "query", "tokens", "pages", "compacted",
-                                "messages", "ledger", "repairs", "imported"]  # fmt: skip
+                                "messages", "ledger", "notes", "repairs", "imported"]  # fmt: skip
         assert (packed["session"], packed["format"], packed["budget"]) == ("demo", "openai", 900)
         assert packed["tokens"]["after"] <= 900 < packed["tokens"]["before"]
         assert sum(packed["pages"].values()) == 2 * packed["pages"]["total"]
         assert list(packed["ledger"][0]) == ["first", "last", "rendition", "rule", "score", "tokens_before",
-                                             "tokens_after", "compressor", "lines"]  # fmt: skip
+                                             "tokens_after", "compressor", "notes", "lines"]  # fmt: skip
         assert sum(row["tokens_before"] for row in packed["ledger"]) == packed["tokens"]["before"]
         assert sum(row["tokens_after"] for row in packed["ledger"]) == packed["tokens"]["after"]
         assert packed["repairs"] == []
@@ -139,13 +139,44 @@ class TestWhereTheSessionComesFrom:
         assert lamina("pack", "demo", "--session", "demo").code == 0
 
 
+class TestWhatDoesNotGoOutAsItCame:
+    SPOKEN = [
+        {"role": "user", "name": "bob", "content": "a"},
+        {"role": "assistant", "content": "b", "reasoning_content": "hm"},
+        {"role": "user", "content": "c"},
+    ]
+
+    def test_is_told_by_the_report_the_ledger_and_explain(self, lamina, recorded):
+        given = recorded(messages=self.SPOKEN)
+        assert lamina("pack", given, "--json").json["notes"] == []
+        assert lamina("pack", given).json == self.SPOKEN
+        done = lamina("pack", given, "--format", "anthropic", "--json").json
+        assert done["notes"] == ["left out: name (1)", "left out: reasoning (2)"]
+        assert [row["notes"] for row in done["ledger"]] == [["left out: name"], ["left out: reasoning"], []]
+        report = lamina("pack", given, "--format", "anthropic", "--out", "window.json").out
+        assert "not sent as it came, by page: left out: name (1); left out: reasoning (2)" in report
+        assert "left out" not in lamina("explain", "demo").out
+
+    def test_a_half_written_last_line_is_told_and_refused_strictly(self, lamina, tmp_path):
+        lines = [json.dumps(message) for message in self.SPOKEN]
+        (tmp_path / "work" / "demo.jsonl").write_text("\n".join(lines)[:-9])
+        strict = lamina("pack", "demo.jsonl", "--strict")
+        assert (strict.code, strict.raw) == (1, b"")
+        assert strict.err.startswith("lamina: demo.jsonl:3: not valid JSON")
+        assert lamina("import", "demo.jsonl", "--strict").code == 1
+        told = "line 3: half-written or overwritten, skipped"
+        assert told in lamina("pack", "demo.jsonl").err
+        assert told in lamina("import", "demo.jsonl").out
+        assert lamina("pack", "demo.jsonl", "--json").json["imported"]["damaged"] == [3]
+
+
 class TestBadInput:
     @pytest.mark.parametrize(("data", "told"), [
         (b'[{"role": "user", "content": "a"},\n {"role": "assistant", "content": "b', "demo.json:2: "),
         ('[{"role": "user", "content": "äöü"}]'.encode("latin-1"), "demo.json:1: "),
         ('[{"role": "user", "content": "a"}]'.encode("utf-16"), "demo.json"),
         (b'[{"role": "user", "content": "a"},\n{"role": "wizard", "content": "b"}]', "wizard"),
-        (b'[{"role": "user", "content": "a"},\n{"role": "tool", "tool_call_id": "c9", "content": "b"}]', "demo.json:2: "),
+        (b'[{"role": "user", "content": "a"},\n{"role": "tool", "content": "b"}]', "demo.json:2: "),
         (b'{"some": "thing"}', "demo.json"),
         (b"\x00\x01\x02\xff", "demo.json"),
         (b"[" * 100_000, "demo.json"),

@@ -13,7 +13,7 @@ class TestImport:
     def test_it_says_what_was_added_what_was_there_and_what_was_skipped(self, lamina, sample):
         first = lamina("import", sample, "--json").json
         (row,) = first["imported"]
-        assert list(row) == ["file", "session", "format", "added", "already", "skipped", "pages", "tokens"]
+        assert list(row) == ["file", "session", "format", "added", "already", "skipped", "pages", "tokens", "damaged"]
         assert (row["file"], row["format"], row["already"]) == (str(sample), "claude-code", 0)
         assert row["added"] > 150
         assert sum(row["skipped"].values()) > 0

@@ -31,6 +31,8 @@ def result(call_id="toolu_1", content="x = 1\n"):
 
 THOUGHT = {"type": "thinking", "thinking": "let me see", "signature": "c2ln"}
 PICTURE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aGk="}}
+SEARCH = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {"query": "ports"}}
+FOUND = {"type": "web_search_tool_result", "tool_use_id": "srvtoolu_1", "content": []}
 TALK = [
     {"role": "user", "content": "Was steht in a.py? 日本語"},
     assistant(THOUGHT, text("I look."), call(), call("toolu_2")),
@@ -67,8 +69,6 @@ class TestAnthropic(FormatSuite):
         "a block that is a number": (lines(TALK[0], user(5)), 2),
         "a text block without text": (lines(TALK[0], user({"type": "text"})), 2),
         "a call without a name": (lines(TALK[0], assistant({"type": "tool_use", "id": "a"})), 2),
-        "a result without a call": (lines(TALK[0], assistant(text("a")), user(result())), 3),
-        "a second result": (lines(*TALK[:3], user(result())), 4),
         "a result of the assistant": (lines(*TALK[:2], assistant(result())), 3),
         "a call of the user": (lines(user(call())), 1),
     }
@@ -94,9 +94,31 @@ class TestAnthropic(FormatSuite):
         "an id used twice": [TALK[0], assistant(call(), call()), user(result())],
         "an id of other letters": [TALK[0], assistant(call("a.b")), user(result("a.b"))],
         "an input that is no object": [TALK[0], assistant(call(input="{}")), user(result())],
+        "an id used again later": [TALK[0], assistant(call()), user(result()), assistant(call()), user(result())],
+        "a name of other letters": [TALK[0], assistant(call(name="a.b")), user(result())],
+        "a name too long": [TALK[0], assistant(call(name="a" * 129)), user(result())],
         "the user's call": [user(call()), assistant(text("a"))],
         "reasoning without a signature": [TALK[0], assistant({"type": "thinking", "thinking": "a"}, text("b"))],
         "the user's reasoning": [user(THOUGHT, text("a"))],
+        "reasoning at the end": [TALK[0], assistant(THOUGHT)],
+        "reasoning behind text": [TALK[0], assistant(text("a"), THOUGHT, text("b"))],
+        "an error without a text": [TALK[0], assistant(call()), user({**result(content=""), "is_error": True})],
+        "an error with a picture": [TALK[0], assistant(call()), user({**result(content=[PICTURE]), "is_error": True})],
+        "a blank text in a result": [TALK[0], assistant(call()), user(result(content=[text(" ")]))],
+        "a call in a result": [TALK[0], assistant(call()), user(result(content=[call("b")]))],
+        "a kind of image": [user({"type": "image", "source": {**PICTURE["source"], "media_type": "image/jpg"}})],
+        "an image that is none": [user({"type": "image", "source": {**PICTURE["source"], "data": "a"}})],
+        "an image without a byte": [user({"type": "image", "source": {**PICTURE["source"], "data": ""}})],
+        "a large image": [user({"type": "image", "source": {**PICTURE["source"], "data": "aGk=" * 2**21}})],
+        "too many images": [user(*[PICTURE] * 101)],
+        "a link without https": [user({"type": "image", "source": {"type": "url", "url": "http://example.org/a.png"}})],
+        "the assistant's picture": [TALK[0], assistant(PICTURE)],
+        "a search without its result": [TALK[0], assistant(SEARCH, text("a")), TALK[0]],
+        "found without a search": [TALK[0], assistant(FOUND, text("a"))],
+        "five marks": [user(*(text("a") | {"cache_control": {"type": "ephemeral"}} for _ in range(5)))],
+        "another member": [{**TALK[0], "name": "a"}],
+        "half a surrogate pair": [user(text("a\ud83d"))],
+        "white space at the end": [TALK[0], assistant(text("a\n"))],
     }
 
     @pytest.fixture

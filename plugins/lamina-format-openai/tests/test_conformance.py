@@ -23,6 +23,14 @@ def lines(*values):
     return b"".join(json.dumps(value).encode() + b"\n" for value in values)
 
 
+def calling(**function):
+    call = {**CALL, "function": {**CALL["function"], **function}}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+
+
 def user(content):
     return {"role": "user", "content": content}
 
@@ -48,7 +56,6 @@ class TestOpenAI(FormatSuite):
         "a message that is text": (b'{"messages": [\n"hello"]}', 2),
         "content that is a number": (lines(user("a"), user(5)), 2),
         "a part that is a number": (lines(user("a"), user([5])), 2),
-        "a result without a call": (lines(*TALK, TALK[3]), 6),
         "a result without an id": (lines(*TALK[:3], {"role": "tool", "content": "x"}), 4),
         "a call without a function": (lines(user("a"), {"role": "assistant", "tool_calls": [{"id": "c"}]}), 2),
         "calls that are no list": (lines(user("a"), {"role": "assistant", "tool_calls": 5}), 2),
@@ -70,6 +77,22 @@ class TestOpenAI(FormatSuite):
         "an id used twice": [user("a"), {**TALK[2], "tool_calls": [CALL, CALL]}, TALK[3]],
         "no calls in the list": [user("a"), {"role": "assistant", "content": "b", "tool_calls": []}],
         "the user's call": [{**TALK[2], "role": "user", "content": "a"}],
+        "an id too long": [
+            TALK[1],
+            {**TALK[2], "tool_calls": [CALL | {"id": "c" * 41}]},
+            TALK[3] | {"tool_call_id": "c" * 41},
+        ],
+        "a name of other letters": [TALK[1], calling(name="a.b"), TALK[3]],
+        "a name too long": [TALK[1], calling(name="a" * 65), TALK[3]],
+        "arguments that are no JSON": [TALK[1], calling(arguments='{"a": '), TALK[3]],
+        "arguments that JSON has not": [TALK[1], calling(arguments='{"a": NaN}'), TALK[3]],
+        "the assistant's picture": [TALK[1], {"role": "assistant", "content": [PICTURE]}],
+        "a picture in a result": [*TALK[1:3], TALK[3] | {"content": [PICTURE]}],
+        "a picture in the system": [{"role": "system", "content": [PICTURE]}, TALK[1]],
+        "a refusal of the user": [user([{"type": "refusal", "refusal": "a"}])],
+        "a link that is none": [user([PICTURE | {"image_url": {"url": "file:///a.png"}}])],
+        "a speaker of two words": [user("a") | {"name": "a b"}],
+        "half a surrogate pair": [user("a\ud83d")],
         "arguments that are no text": [
             user("a"),
             {**TALK[2], "tool_calls": [{**CALL, "function": {"name": "read", "arguments": {}}}]},

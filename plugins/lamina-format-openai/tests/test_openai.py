@@ -67,25 +67,177 @@ def test_parts_are_read_as_text_images_or_carried_unchanged():
     assert read.parts == (
         Text("see"),
         Image("image/png", "aGk="),
-        Image("url", "https://example.org/a.png"),
+        Image("url", "https://example.org/a.png", extra={"openai": {"detail": "low"}}),
         Opaque("openai:input_audio", audio),
     )
-    del parts[2]["image_url"]["detail"]
     assert render(read) == [{"role": "user", "content": parts}]
 
 
 def test_refusals_are_text_and_developers_are_the_system():
     read = parse({"role": "developer", "content": "d"}, {"role": "assistant", "content": None, "refusal": "I cannot"})
-    assert read == [Message("system", (Text("d"),)), assistant("I cannot")]
+    assert [(m.role, m.text) for m in read] == [("system", "d"), ("assistant", "I cannot")]
+    assert render(*read) == [
+        {"role": "developer", "content": "d"},
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "I cannot"}]},
+    ]
 
 
-def test_what_the_form_cannot_hold_is_left_out():
-    foreign = Opaque("anthropic:document", {"type": "document"})
-    assert render(
+def test_members_and_parts_go_out_as_they_came():
+    conversation = [
+        {"role": "user", "name": "bob", "content": [{"type": "text", "text": "a", "kept": 1}, {"type": "text", "text": "b"}]},
+        {
+            "role": "assistant",
+            "content": None,
+            "reasoning_content": "hm",
+            "refusal": None,
+            "annotations": [],
+            "tool_calls": [
+                calling("c1")["tool_calls"][0] | {"extra_content": {"google": {"thought_signature": "U0lH"}}},
+                {"id": "c2", "type": "custom", "custom": {"name": "patch", "input": "*** Begin", "more": 1}, "index": 1},
+            ],
+        },
+        {"role": "tool", "tool_call_id": "c1", "content": [{"type": "text", "text": "1"}, {"type": "text", "text": "2"}]},
+        {"role": "tool", "tool_call_id": "c2", "content": "done", "name": "patch"},
+        {"role": "user", "content": [
+            {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERg==", "filename": "a.pdf"}},
+            {"type": "from_the_future", "n": [1]},
+            {"type": "image_url", "image_url": {"url": "https://example.org/a.png", "detail": "low"}, "kept": 2},
+        ]},
+        {"role": "assistant", "content": "yes", "reasoning_content": "so", "reasoning_details": [{"signature": "x"}]},
+    ]  # fmt: skip
+    read = parse(*conversation)
+    rendered = render(*read)
+    assert rendered == conversation
+    assert FMT.check(rendered) == []
+    assert FMT.left_out(read) == []
+    assert read[4].parts[0].pages == 1
+
+
+def test_what_the_form_cannot_hold_is_said_in_words_and_told():
+    foreign = Opaque("anthropic:document", {"type": "document"}, text="T\nport 8417")
+    thought = Reasoning("hm", "sig")
+    answer = ToolResult("c", "seen", True, (Image("image/png", "aGk="),))
+    messages = [
         user("a"),
-        Message("assistant", (Reasoning("hm", "sig"),)),
-        Message("assistant", (Reasoning("hm", "sig"), Text("b"), foreign)),
-    ) == [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+        Message("assistant", (thought,)),
+        Message("assistant", (thought, Text("b", extra={"anthropic": {"citations": []}}), foreign)),
+        assistant("", ToolCall("c", "look", "{}")),
+        Message("tool", (answer,)),
+    ]
+    rendered = render(*messages)
+    assert [m["content"] for m in rendered] == ["a", "b\nT\nport 8417", None, "seen\n[image left out]"]
+    assert FMT.check(rendered) == []
+    assert FMT.left_out(messages) == [
+        "left out: reasoning",
+        "left out: citations",
+        "carried as text: document",
+        "left out: error mark",
+        "left out: image",
+    ]
+
+
+def test_what_the_api_refuses_in_calls_is_fitted():
+    long = "c" * 50
+    calls = [ToolCall(long, "n" * 70, ""), ToolCall("c", "fs.read", '{"a": '), ToolCall("c", "", "NaN")]
+    answers = [tool_result(call.id, str(n)) for n, call in enumerate(calls)]
+    rendered = render(user("a"), assistant("", *calls), *answers)
+    assert FMT.check(rendered) == []
+    made = rendered[1]["tool_calls"]
+    assert [call["id"] for call in made] == [message["tool_call_id"] for message in rendered[2:]]
+    assert [call["function"]["arguments"] for call in made] == ["{}", '{"_raw": "{\\"a\\": "}', '{"_raw": "NaN"}']
+
+
+def test_no_arguments_are_an_empty_object():
+    call = calling("c")
+    call["tool_calls"][0]["function"]["arguments"] = ""
+    assert parse(call) == [assistant("", ToolCall("c", "look", "{}"))]
+
+
+def test_images_are_mended_where_that_is_sure_and_named_where_they_are_left_out():
+    urls = [
+        "data:image/jpg;base64,aGk=",
+        "data:image/png;charset=utf-8;base64,aGk=",
+        "http://example.org/a.png",
+        "data:image/svg+xml;utf8,<svg/>",
+        "data:image/png;base64,a",
+        "file:///a.png",
+    ]
+    (read,) = parse({"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}} for url in urls]})
+    (rendered,) = render(read)
+    assert FMT.check([rendered]) == []
+    assert [p["image_url"]["url"] if p["type"] == "image_url" else p["text"] for p in rendered["content"]] == [
+        "data:image/jpeg;base64,aGk=",
+        "data:image/png;base64,aGk=",
+        "http://example.org/a.png",
+        "[image left out: data:image/svg+xml;utf8]",
+        "[image left out: damaged]",
+        "[image left out: file:///a.png]",
+    ]
+
+
+def test_where_nothing_remains_a_line_stands_for_the_conversation():
+    thought = Message("assistant", (Reasoning("hm", "sig"),))
+    assert render(thought) == [{"role": "user", "content": "[the conversation starts here]"}]
+    assert FMT.render(RenderRequest(messages=[thought], piece=True)) == []
+
+
+def test_a_name_that_the_api_refuses_is_left_out():
+    (read,) = parse({"role": "user", "name": "bob the builder", "content": "a"})
+    assert render(read) == [{"role": "user", "content": "a"}]
+    assert FMT.left_out([read]) == ["left out: name"]
+
+
+def test_results_without_calls_are_skipped_and_of_repeated_ones_the_last_is_kept():
+    data = [answer("gone"), calling("c"), answer("c", "1"), answer("c", "2")]
+    read = list(FMT.parse(ParseRequest(data=json.dumps(data).encode())))
+    assert [parsed.skipped for parsed in read] == ["tool result without a call", None, None, None]
+    assert [m for parsed in read[2:] for m in parsed.messages] == [tool_result("c", "1"), tool_result("c", "2")]
+
+
+def test_blocks_of_other_providers_are_read_as_what_they_are():
+    block = {"type": "tool_use", "id": "c1", "name": "look", "input": {}}
+    thought = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+    read = parse(
+        {"role": "assistant", "content": [thought, block, block | {"id": "c2"}], "tool_calls": calling("c1")["tool_calls"]},
+        answer("c1", "1"),
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c2", "content": "2"}, {"type": "text", "text": "b"}]},
+    )  # fmt: skip
+    assert sorted(call.id for call in read[0].calls) == ["c1", "c2"]
+    assert read[0].parts[0] == Reasoning("hm", "c2ln")
+    assert [m.role for m in read[1:]] == ["tool", "tool", "user"]
+    assert FMT.check(render(*read)) == []
+
+
+def test_a_half_written_last_line_is_skipped_and_told():
+    whole = b'{"role": "user", "content": "a"}\n'
+    for end in (whole[:-10], b"\0" * 30, b"\0" * 30 + b"\n"):
+        read = list(FMT.parse(ParseRequest(data=whole * 2 + end)))
+        assert [parsed.messages for parsed in read[:2]] == [(user("a"),)] * 2
+        assert (read[2].skipped, read[2].torn, read[2].line) == ("half-written line", True, 3)
+        with pytest.raises(FormatError, match="^input:3: "):
+            list(FMT.parse(ParseRequest(data=whole * 2 + end, strict=True)))
+    again = list(FMT.parse(ParseRequest(data=whole + b"\0" * 30 + whole)))
+    assert [(bool(parsed.messages), parsed.damaged, parsed.torn) for parsed in again] == [
+        (True, False, False),
+        (False, True, False),
+        (True, False, False),
+    ]
+
+
+def test_zeros_between_records_are_not_exported():
+    whole = b'{"role": "user", "content": "a"}'
+    read = list(FMT.parse(ParseRequest(data=whole + b"\n\0\0\n" + whole)))
+    exported = FMT.export(ExportRequest(session="s", records=[(p.raw, p.messages) for p in read], own=True))
+    assert parse(json.loads(exported)) == [user("a")] * 2
+
+
+def test_a_document_that_is_cut_off_is_refused():
+    whole = b'{"id": "s", "messages": [{"role": "user", "content": "a"}]}'
+    for data in (whole[:-5], b"[" + whole[:-2]):
+        with pytest.raises(FormatError, match="cut off"):
+            list(FMT.parse(ParseRequest(data=data)))
+    read = list(FMT.parse(ParseRequest(data=whole + b"\n" + whole.replace(b'"a"', '"ä'.encode()[:-1])[:-12])))
+    assert [(parsed.session, parsed.torn) for parsed in read] == [("s", False), (None, True)]
 
 
 def test_pieces_of_one_message_are_joined():

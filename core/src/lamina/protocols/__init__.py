@@ -11,7 +11,16 @@ from __future__ import annotations
 
 from lamina.protocols._compressing import Compressor, CompressRequest, Shortened, is_deterministic
 from lamina.protocols._counting import Counter, CounterInfo, CountRequest, ImagesRequest, RequestCounter, ToolsRequest
-from lamina.protocols._formats import ExportRequest, Format, Parsed, ParseRequest, Passage, RenderRequest, everything
+from lamina.protocols._formats import (
+    ExportRequest,
+    Format,
+    Parsed,
+    ParseRequest,
+    Passage,
+    RenderRequest,
+    TellingFormat,
+    everything,
+)
 from lamina.protocols._indexing import Embedder, EmbedRequest, Index, IndexHit, IndexUpdate, SearchRequest
 from lamina.protocols._kinds import KINDS, PROTOCOL, Opener
 from lamina.protocols._scoring import Scorer, ScoreRequest
@@ -80,6 +89,7 @@ __all__ = [
     "SearchRequest",
     "Shortened",
     "Storage",
+    "TellingFormat",
     "Tier",
     "TierReview",
     "Tool",

@@ -31,6 +31,13 @@ class CounterInfo:
     """Where its vocabulary was found, for people to read; not part of the fingerprint."""
     request_tokens: int = 0
     """What a request costs beside its messages and tools: the frame of the reply, for one."""
+    page_tokens: int = 3200
+    """What a page of a PDF costs: its text, and the page as an image.
+
+    Source: Anthropic, "PDF support", section "Estimate your costs": 1,500 to 3,000 tokens of text a page, and an image
+    of each page; OpenAI, "File inputs": text and an image of each page. Dense pages have been measured at 2,300 to
+    3,150 altogether, so about the lower end of the text and a whole image stand here.
+    """
 
 
 @frozen

@@ -24,6 +24,10 @@ class Parsed:
     """Why it says nothing (its type), for the report of what was skipped."""
     line: int | None = None
     """Where it starts in the source, from 1."""
+    damaged: bool = False
+    """Whether it is half-written or overwritten, and therefore skipped."""
+    torn: bool = False
+    """Whether it is so and the source's last: it may still be written, so it is told of and not stored."""
 
 
 @frozen
@@ -33,6 +37,8 @@ class ParseRequest:
     data: bytes
     source: str = "input"
     """Its name, for messages."""
+    strict: bool = False
+    """Whether to refuse the source for a damaged record, instead of skipping it."""
 
 
 @frozen
@@ -40,6 +46,11 @@ class RenderRequest:
     """Asks for messages in a provider's form."""
 
     messages: Sequence[Message]
+    stable: int | None = None
+    """So many of them, from the first on, are a prefix that the next request will have too; ``None``: not known."""
+    piece: bool = False
+    """Whether they are a piece of a conversation, to be looked at: nothing is put before them, or taken from their end,
+    only because a request must begin or end otherwise."""
 
 
 @frozen
@@ -86,6 +97,8 @@ class Format(Protocol):
 
         Every byte of the source but white space and the frame around the records is in some record's ``raw``.
 
+        A record that is half-written or overwritten is skipped, unless the request is strict.
+
         Raises:
             FormatError: With line and remedy, before or between records; the caller then stores nothing.
         """
@@ -109,4 +122,16 @@ class Format(Protocol):
 
     def export(self, request: ExportRequest) -> bytes:
         """The session as a file; of records of its own format every one byte for byte."""
+        ...
+
+
+@runtime_checkable
+class TellingFormat(Format, Protocol):
+    """A format that says what it cannot carry. Of one that does not, the ledger says nothing."""
+
+    def left_out(self, messages: Sequence[Message]) -> list[str]:
+        """What of these messages does not go out as it came: ``left out: citations``, ``carried as text: document``.
+
+        Each thing once; empty where everything goes out.
+        """
         ...

@@ -35,7 +35,8 @@ class FormatSuite(Suite):
     samples: ClassVar[Sequence[bytes]]
     """Sources, each of valid conversations, at least one with calls and results and one with several records."""
     bad: ClassVar[Mapping[str, tuple[bytes, int]]]
-    """Sources that must be refused, by what is wrong, with the line that the error must name."""
+    """Sources that must be refused when they are read strictly, by what is wrong, with the line that the error must
+    name."""
     broken: ClassVar[Mapping[str, Sequence[Mapping[str, Any]]]]
     """Rendered messages that break one rule each, by the rule (roles, first speaker, order, empty content, …)."""
     frame: ClassVar[re.Pattern[bytes]] = re.compile(rb"\s*")
@@ -139,6 +140,20 @@ class FormatSuite(Suite):
             assert error is not None
             assert error.line is not None
 
+    def test_a_source_that_is_cut_off_is_read_as_far_as_it_is_whole_or_refused(self, open_format: OpenFormat) -> None:
+        fmt = opened(open_format)
+        for sample in self.samples:
+            whole = [record.messages for record in fmt.parse(ParseRequest(data=sample))]
+            try:
+                cut = list(fmt.parse(ParseRequest(data=sample.rstrip()[:-1])))
+            except FormatError:
+                continue
+            said = [record.messages for record in cut if not record.torn]
+            assert said == whole[: len(said)], "a record is read that is not whole"
+            assert all(record.damaged and record.skipped and not record.messages for record in cut if record.torn)
+            assert sum(record.torn for record in cut) == 1, "nothing is said of the end"
+            assert cut[-1].torn
+
     def test_other_encodings_are_refused(self, open_format: OpenFormat) -> None:
         fmt = opened(open_format)
         for sample in self.samples:
@@ -205,7 +220,8 @@ class FormatSuite(Suite):
         @fast
         @given(messages=conversations(self.holds))
         def check(messages: list[Message]) -> None:
-            rendered = fmt.render(RenderRequest(messages=messages))
+            # As a piece: a request may have to end otherwise than what was said.
+            rendered = fmt.render(RenderRequest(messages=messages, piece=True))
             source = b"".join(json.dumps(m, ensure_ascii=False).encode() + b"\n" for m in rendered)
             read = [m for parsed in fmt.parse(ParseRequest(data=source)) for m in parsed.messages]
             assert spread(read) == spread(messages)
@@ -270,7 +286,7 @@ def _nested() -> list[bytes]:
 
 def _refusal(fmt: Format, data: bytes) -> FormatError | None:
     try:
-        list(fmt.parse(ParseRequest(data=data, source="here.json")))
+        list(fmt.parse(ParseRequest(data=data, source="here.json", strict=True)))
     except FormatError as error:
         return error
     return None

@@ -154,7 +154,9 @@ def _replaced(part: Part, text: str | None) -> Part | None:
         return None
     if text is None or not isinstance(part, Text | ToolResult | ToolCall):
         raise ValueError(f"a {type(part).__name__} cannot become {text!r}")
-    if not isinstance(part, ToolCall):
+    if isinstance(part, ToolResult):
+        return part.shortened(text)
+    if isinstance(part, Text):
         return evolve(part, text=text)
     if not isinstance(json.loads(text), dict):
         raise ValueError(f"arguments are no JSON object: {text!r}")

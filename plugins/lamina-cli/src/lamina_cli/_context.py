@@ -45,6 +45,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
 
+def add_strict(parser: argparse.ArgumentParser) -> None:
+    """Give a command ``--strict``."""
+    parser.add_argument("--strict", action="store_true", help="refuse a file with a half-written line, instead of skipping it")  # fmt: skip
+
+
 def positive(text: str) -> int:
     """A whole number above zero, for argparse."""
     try:
@@ -65,7 +70,7 @@ class Taken:
     """What was stored of it just now, where a file was named."""
 
 
-async def take(context: Context, given: str, chosen: str | None = None) -> Taken:
+async def take(context: Context, given: str, chosen: str | None = None, *, strict: bool = False) -> Taken:
     """The session of a file (stored first), of standard input (``-``), or the stored one of this id.
 
     Raises:
@@ -84,7 +89,7 @@ async def take(context: Context, given: str, chosen: str | None = None) -> Taken
             raise JobError(f"{given}: is a folder; name a file in it, or a stored session")
         raise JobError(f"{given}: no such file, and no stored session of this id; check the path, or: lamina sessions")
     with busy(f"reading {Path(given).name}"):
-        imported = await _import_one(context, given, chosen)
+        imported = await _import_one(context, given, chosen, strict)
     return Taken(await context.session(imported.session), imported)
 
 
@@ -107,9 +112,9 @@ def read(given: str) -> tuple[bytes, str]:
     return data, f"stdin-{blake2b(data, digest_size=4).hexdigest()}"
 
 
-async def _import_one(context: Context, given: str, chosen: str | None) -> Imported:
+async def _import_one(context: Context, given: str, chosen: str | None, strict: bool) -> Imported:
     data, source = read(given)
-    done = await context.import_data(data, source, session=chosen, single=True) if data.strip() else []
+    done = await context.import_data(data, source, session=chosen, single=True, strict=strict) if data.strip() else []
     if not done or not done[0].pages:
         skipped = f" (skipped: {skips(done[0])})" if done and done[0].skipped else ""
         raise JobError(f"{given}: holds no messages{skipped}; give a recorded session")
@@ -119,6 +124,15 @@ async def _import_one(context: Context, given: str, chosen: str | None) -> Impor
 def skips(imported: Imported) -> str:
     """What was skipped of an import and why: ``3 summary, 1 progress``."""
     return ", ".join(f"{count} {reason}" for reason, count in sorted(imported.skipped.items()))
+
+
+def damage(imported: Imported) -> list[str]:
+    """Which lines are half-written, in words; nothing where none is."""
+    if not imported.damaged:
+        return []
+    lines = ", ".join(map(str, imported.damaged[:20])) + (", …" if len(imported.damaged) > 20 else "")
+    what = "line" if len(imported.damaged) == 1 else "lines"
+    return [f"{what} {lines}: half-written or overwritten, skipped; refuse such files with --strict"]
 
 
 async def stored(context: Context, id: str | None) -> SessionInfo:

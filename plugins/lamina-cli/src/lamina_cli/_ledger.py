@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from lamina import LedgerLine, LedgerRow, Page, Window
+from lamina import Ledger, LedgerLine, LedgerRow, Page, Window
 from lamina_cli._output import first_line, number, score
 from lamina_cli._tables import Table
 
@@ -51,7 +51,18 @@ def runs(rows: Sequence[LedgerRow]) -> list[Run]:
 
 
 def _reads_like(a: LedgerRow, b: LedgerRow) -> bool:
-    return a.rendition != "recalled" and (a.rendition, a.rule, a.compressor) == (b.rendition, b.rule, b.compressor)
+    alike = (a.rendition, a.rule, a.compressor, a.notes) == (b.rendition, b.rule, b.compressor, b.notes)
+    return a.rendition != "recalled" and alike
+
+
+def notes(rows: Sequence[LedgerRow]) -> list[str]:
+    """What does not go out as it came, each with its pages: ``left out: citations (3, 7–9)``."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for note in row.notes:
+            found.setdefault(note, []).append(pages_text(row.first, row.last))
+    shown = ((note, pages[:10], len(pages) > 10) for note, pages in found.items())
+    return [f"{note} ({', '.join(pages)}{', …' if more else ''})" for note, pages, more in shown]
 
 
 def table(made: Sequence[Run], *, lines: bool = False) -> Table:
@@ -65,6 +76,7 @@ def table(made: Sequence[Run], *, lines: bool = False) -> Table:
     for run in made:
         row = run.rows[0]
         why = f"{row.rule} (by {row.compressor})" if row.compressor else row.rule
+        why = "; ".join((why, *row.notes))
         before = sum(r.tokens_before for r in run.rows)
         after = sum(r.tokens_after for r in run.rows)
         drawn.add(run.pages, row.rendition, why, run.score, number(before), number(after))
@@ -90,6 +102,6 @@ def counted(window: Window, pages: Sequence[Page]) -> dict[str, int]:
     return counts
 
 
-def as_rows(window: Window) -> list[dict[str, Any]]:
+def as_rows(ledger: Ledger) -> list[dict[str, Any]]:
     """The ledger's rows for JSON."""
-    return [asdict(row) for row in window.ledger.rows]
+    return [asdict(row) for row in ledger.rows]

@@ -91,7 +91,7 @@ async def steps_of(context: Context, recording: Recording, scratch: str) -> Step
     ids: list[int] = []
     heads: dict[int, int] = {}
     for page in session.pages:
-        said = form.render(RenderRequest(messages=page.messages))
+        said = form.render(RenderRequest(messages=page.messages, piece=True))
         # The first message of all cannot be a step: nothing stands before it.
         if history and said and said[0]["role"] == "assistant":
             heads[page.id] = len(history)

@@ -125,7 +125,7 @@ def _take(state: _State, message: Message, count: Callable[[Sequence[str]], Sequ
                 texts.append(text)
             case ToolResult(text=text, images=images):
                 texts.append(text)
-                grown.unknown = grown.unknown or bool(images)
+                grown.unknown = grown.unknown or bool(images or part.others)
             case ToolCall(name=name, arguments=arguments):
                 grown.calls += 1
                 texts += [name, arguments]

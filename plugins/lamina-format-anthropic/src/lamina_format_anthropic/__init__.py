@@ -18,6 +18,9 @@ class AnthropicSettings:
 
     max_record_bytes: int = field(default=64 * 2**20, validator=validators.gt(0))
     """A message longer than this is refused with its line, before anything is stored."""
+    cache_marks: int = field(default=2, validator=[validators.ge(0), validators.le(2)])
+    """So many blocks of a window are marked for the provider's cache (``cache_control``): where the stable prefix ends,
+    and where the system prompt does. Marks of the caller are dropped."""
 
 
 @asynccontextmanager
@@ -25,7 +28,7 @@ async def open_anthropic(settings: AnthropicSettings, host: Host) -> AsyncIterat
     """Open the format."""
     from lamina_format_anthropic._format import AnthropicFormat  # keeps start-up light
 
-    yield AnthropicFormat(settings.max_record_bytes)
+    yield AnthropicFormat(settings.max_record_bytes, settings.cache_marks)
 
 
 @hookimpl

@@ -10,6 +10,7 @@ from lamina.kit import harness
 from lamina.model import Message
 from lamina.protocols import ExportRequest, Parsed, ParseRequest, Passage, RenderRequest
 from lamina.sources import MAX_RECORD_BYTES, peek
+from lamina.verbatim import LeftOut
 from lamina_format_anthropic._check import faults
 from lamina_format_anthropic._read import read
 from lamina_format_anthropic._write import write
@@ -25,29 +26,28 @@ class AnthropicFormat:
 
     sends = "anthropic"
 
-    def __init__(self, max_record_bytes: int = MAX_RECORD_BYTES) -> None:
-        self._max = max_record_bytes
+    def __init__(self, max_record_bytes: int = MAX_RECORD_BYTES, cache_marks: int = 2) -> None:
+        self._max, self._marks = max_record_bytes, cache_marks
 
     def sniff(self, request: ParseRequest) -> float:
         """0.95 for content blocks or a ``system`` beside messages, 0.4 for plain messages, 0.1 for those of others."""
-        score = 0.0
+        score, own, foreign, answers = 0.0, False, False, False
         for value in peek(request.data):
             messages, frame = _messages(value)
             if messages and "system" in frame:
                 return 0.95
             for message in messages:
-                score = max(score, 0.4)
+                score = 0.4
                 content = message.get("content")
                 blocks = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
                 kinds = {kind for block in blocks if isinstance(kind := block.get("type"), str)}
-                if kinds & _OWN_BLOCKS:
-                    return 0.95
-                if _FOREIGN_KEYS & message.keys() or message["role"] in _FOREIGN_ROLES or kinds & _FOREIGN_PARTS:
-                    return 0.1
-                if kinds and message["role"] == "assistant":
-                    # Both forms allow a list here; Anthropic answers with one, OpenAI with text.
-                    score = 0.65
-        return score
+                own = own or bool(kinds & _OWN_BLOCKS)
+                foreign = foreign or bool(_FOREIGN_KEYS & message.keys() or kinds & _FOREIGN_PARTS)
+                foreign = foreign or message["role"] in _FOREIGN_ROLES
+                # Both forms allow a list here; Anthropic answers with one, OpenAI with text.
+                answers = answers or (bool(kinds) and message["role"] == "assistant")
+        # Where both forms are mixed, the other one reads it: its results stand in messages of their own.
+        return 0.1 if foreign else 0.95 if own else 0.65 if answers else score
 
     def parse(self, request: ParseRequest) -> Iterator[Parsed]:
         """The messages of every conversation in the source; see :func:`lamina_format_anthropic._read.read`."""
@@ -55,7 +55,13 @@ class AnthropicFormat:
 
     def render(self, request: RenderRequest) -> list[dict[str, Any]]:
         """The messages as the API takes them; see :func:`lamina_format_anthropic._write.write`."""
-        return write(request.messages)
+        return write(request.messages, stable=request.stable, marks=self._marks, piece=request.piece)
+
+    def left_out(self, messages: Sequence[Message]) -> list[str]:
+        """What of these messages the API does not take as it came."""
+        told = LeftOut()
+        write(messages, told=told, piece=True)
+        return told.notes()
 
     def check(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
         """Every rule of the API that the messages break; see :func:`lamina_format_anthropic._check.faults`."""
@@ -73,7 +79,7 @@ class AnthropicFormat:
 
         def flush() -> None:
             nonlocal system
-            made = write(foreign)
+            made = write(foreign, kept=True)
             foreign.clear()
             if system is None and not pieces and made and made[0]["role"] == "system":
                 system = _json(made.pop(0)["content"])
@@ -82,6 +88,8 @@ class AnthropicFormat:
         for raw, messages in request.records:
             if not (request.own and raw is not None):
                 foreign.extend(messages)
+            elif raw.startswith(b"\0"):
+                continue  # zeros that stood between records: no document can hold them
             elif not raw.startswith(b"{"):
                 system = raw  # the member ``system`` is text or a list, a message is an object
             else:

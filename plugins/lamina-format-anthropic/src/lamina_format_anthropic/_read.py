@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from attrs import define, evolve, field
+
 from lamina.errors import FormatError
-from lamina.model import Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
+from lamina.model import Message, Opaque, Part, Role, Text, ToolCall, ToolResult
 from lamina.protocols import Parsed, ParseRequest
-from lamina.sources import Calls, Source, arguments, as_object
+from lamina.sources import DAMAGED, ORPHAN, Calls, Source, arguments
+from lamina_format_anthropic._blocks import MalformedError, content
+from lamina_format_anthropic._rules import RESULTS, SERVER_CALLS
 
 _ROLES = ("user", "assistant", "system")
 
 
-class _MalformedError(Exception):
-    """Why a message cannot be read; the caller adds the place."""
+@define
+class _Talk:
+    """What is open in the conversation that is being read."""
+
+    calls: Calls = field(factory=Calls)
+    pending: set[Any] = field(factory=set)
+    """Calls that the provider runs, whose results the next message of the assistant brings."""
+    group: str | None = None
 
 
 def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
@@ -23,104 +33,113 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
     A conversation is an object with ``messages``; its ``system`` is a message that comes first, its ``id`` or
     ``conv_id`` names the session, its other members are frame. A user's message with tool results gives a tool
     message, and a user message with what else it says. Ids of calls that repeat within a conversation are made
-    unique as :class:`lamina.sources.Calls` says.
+    unique as :class:`lamina.sources.Calls` says. Messages of the assistant that the provider paused in, so that a
+    tool of its own answers in the next one, are one message in pieces (``Message.group``).
+
+    A result whose call is not there is skipped and counted; so is a half-written record, unless the request is
+    strict. A call that stands in the content and in ``tool_calls`` is one call.
 
     Raises:
-        FormatError: Broken JSON, an unknown role, a message that cannot be read, a result without an open call.
+        FormatError: Broken JSON, an unknown role, a message that cannot be read.
     """
-    source = Source(request, max_record_bytes)
-    calls, document = Calls(), 0
+    source = Source(request, max_record_bytes, tolerant=not request.strict)
+    talk, document = _Talk(), 0
     for record in source.records(one=("system",)):
+        if record.damaged:
+            yield Parsed(None, record.raw, skipped=DAMAGED, line=record.line, damaged=True, torn=record.torn)
+            continue
         if record.document != document:
-            calls, document = Calls(), record.document
+            talk, document = _Talk(), record.document
+        skipped: str | None = None
         try:
             if record.key == "system":
-                messages: tuple[Message, ...] = (Message("system", tuple(_content(record.value))),)
+                messages: tuple[Message, ...] = (Message("system", tuple(content(record.value))),)
             else:
-                messages = _messages(record.value, calls)
-        except _MalformedError as error:
-            raise FormatError(str(error), request.source, record.line) from None
-        yield Parsed(session=record.session, raw=record.raw, messages=messages, line=record.line)
+                messages, skipped = _messages(record.value, talk)
+        except MalformedError as error:
+            raise FormatError(f"{error}{record.place}", request.source, record.line) from None
+        yield Parsed(session=record.session, raw=record.raw, messages=messages, skipped=skipped, line=record.line)
 
 
-def _messages(value: Any, calls: Calls) -> tuple[Message, ...]:
+def _messages(value: Any, talk: _Talk) -> tuple[tuple[Message, ...], str | None]:
     if not isinstance(value, dict):
-        raise _MalformedError(f"a message must be an object, not {type(value).__name__}")
-    role, parts = value.get("role"), _content(value.get("content"))
+        raise MalformedError(f"a message must be an object, not {type(value).__name__}")
+    role, parts = value.get("role"), content(value.get("content"))
     match role:
         case "system" | "user" | "assistant":
-            pass
+            return _sorted(role, parts + _calls_beside(value, parts), talk)
+        case "tool" if isinstance(value.get("tool_call_id"), str):
+            # A history of mixed origin: the result that another provider's form has in a message of its own.
+            return _sorted("user", [_answer(value["tool_call_id"], parts)], talk)
         case _:
-            raise _MalformedError(f"unknown role {role!r}; known: {', '.join(_ROLES)}")
+            raise MalformedError(f"unknown role {role!r}; known: {', '.join(_ROLES)}")
+
+
+def _sorted(role: Role, parts: list[Part], talk: _Talk) -> tuple[tuple[Message, ...], str | None]:
+    """The message that these parts are, results in one of their own before it, and why some say nothing."""
     said: list[Part] = []
     results: list[Part] = []
+    orphans = 0
     for part in parts:
         match part:
-            case ToolCall(call_id, name, args) if role == "assistant":
-                said.append(ToolCall(calls.call(call_id, name), name, args))
-            case ToolResult(call_id, text, error, images) if role == "user":
-                unique = calls.result(call_id)
+            case ToolCall() if role == "assistant":
+                said.append(evolve(part, id=talk.calls.call(part.id, part.name)))
+            case ToolResult() if role == "user":
+                unique = talk.calls.result(part.call_id) or talk.calls.repeated(part.call_id)
                 if unique is None:
-                    raise _MalformedError(
-                        f"tool result for call {call_id!r}, which no earlier message makes or leaves open"
-                    )
-                results.append(ToolResult(unique, text, error, images))
+                    orphans += 1
+                else:
+                    results.append(evolve(part, call_id=unique))
             case ToolCall() | ToolResult():
-                raise _MalformedError(f"a message of role {role!r} cannot hold a {type(part).__name__}")
+                raise MalformedError(f"a message of role {role!r} cannot hold a {type(part).__name__}")
             case _:
                 said.append(part)
-    answered = (Message("tool", tuple(results)),) if results else ()
-    return answered if answered and not said else (*answered, Message(role, tuple(said)))
+    made = (Message("tool", tuple(results)),) if results else ()
+    if said or not (results or orphans):
+        made = (*made, Message(role, tuple(said), _paused(role, said, talk)))
+    return made, ORPHAN if orphans else None
 
 
-def _content(content: Any) -> list[Part]:
-    match content:
-        case None:
-            return []
-        case str():
-            return [Text(content)] if content else []
-        case list():
-            return [_part(block) for block in content]
-        case _:
-            raise _MalformedError(f"content must be text or a list of blocks, not {type(content).__name__}")
+def _paused(role: str, parts: list[Part], talk: _Talk) -> str | None:
+    """The group of a message that begins or ends while a tool of the provider runs."""
+    if role != "assistant":
+        talk.pending.clear()
+        return None
+    group = talk.group if talk.pending else None
+    for part in parts:
+        if not isinstance(part, Opaque):
+            continue
+        kind = part.data.get("type")
+        if kind in SERVER_CALLS:
+            talk.pending.add(str(part.data.get("id")))
+        elif kind in RESULTS:
+            talk.pending.discard(str(part.data.get("tool_use_id")))
+    talk.group = group or (min(talk.pending) if talk.pending else None)
+    return talk.group
 
 
-def _part(block: Any) -> Part:
-    match block:
-        case {"type": "text", "text": str(text)}:
-            return Text(text)
-        case {"type": "tool_use", "id": str(call_id), "name": str(name)}:
-            return ToolCall(call_id, name, _arguments(block.get("input", {})))
-        case {"type": "tool_result", "tool_use_id": str(call_id)}:
-            return _result(call_id, block)
-        case {"type": "image", "source": {"type": "base64", "media_type": str(media), "data": str(data)}}:
-            return Image(media, data)
-        case {"type": "image", "source": {"type": "url", "url": str(url)}}:
-            return Image("url", url)
-        case {"type": "thinking", "thinking": str(text)}:
-            signature = block.get("signature")
-            return Reasoning(text, signature if isinstance(signature, str) else None)
-        case {"type": "redacted_thinking", "data": str(data)}:
-            return Reasoning(data, redacted=True)
-        case {"type": "text" | "tool_use" | "tool_result" as kind}:
-            raise _MalformedError(f"a block of type {kind!r} lacks what it must have")
-        case {"type": str(kind)}:
-            return Opaque(f"anthropic:{kind}", block)
-        case _:
-            raise _MalformedError("a block of the content must be an object with a type")
+def _calls_beside(value: dict[str, Any], parts: list[Part]) -> list[Part]:
+    """The calls of ``tool_calls``, but for those that the content has as blocks."""
+    given = value.get("tool_calls")
+    if not isinstance(given, list) or value["role"] != "assistant":
+        return []
+    there = {part.id for part in parts if isinstance(part, ToolCall)}
+    made: list[Part] = []
+    for call in given:
+        match call:
+            case {"id": str(call_id), "function": {"name": str(name)} as function}:
+                args = function.get("arguments") or {}
+            case {"id": str(call_id), "name": str(name)}:
+                args = call.get("args") or {}
+            case _:
+                raise MalformedError("a tool call must be an object with an id and a name")
+        if call_id not in there:
+            made.append(ToolCall(call_id, name, arguments(args)))
+    return made
 
 
-def _arguments(value: Any) -> str:
-    """The input as JSON text; what was wrapped because it is no object is unwrapped again."""
-    match value:
-        case {"_raw": str(raw)} if len(value) == 1 and as_object(raw) is None:
-            return raw
-        case _:
-            return arguments(value)
-
-
-def _result(call_id: str, block: dict[str, Any]) -> ToolResult:
-    parts = _content(block.get("content"))
-    text = "\n".join(part.text for part in parts if isinstance(part, Text))
-    images = tuple(part for part in parts if isinstance(part, Image))
-    return ToolResult(call_id, text, block.get("is_error") is True, images)
+def _answer(call_id: str, parts: list[Part]) -> ToolResult:
+    plain = all(isinstance(part, Text) for part in parts)
+    if plain:
+        return ToolResult(call_id, "\n".join(part.text for part in parts if isinstance(part, Text)))
+    return ToolResult.of(call_id, [part for part in parts if not isinstance(part, ToolCall | ToolResult)])  # type: ignore[misc]

@@ -10,6 +10,7 @@ from lamina.kit import harness
 from lamina.model import Message
 from lamina.protocols import ExportRequest, Parsed, ParseRequest, Passage, RenderRequest
 from lamina.sources import MAX_RECORD_BYTES, peek
+from lamina.verbatim import LeftOut
 from lamina_format_claude_code._check import faults
 from lamina_format_claude_code._read import read
 from lamina_format_claude_code._write import write
@@ -39,6 +40,12 @@ class ClaudeCodeFormat:
     def render(self, request: RenderRequest) -> list[dict[str, Any]]:
         """The messages as lines of a session; see :func:`lamina_format_claude_code._write.write`."""
         return write(request.messages)
+
+    def left_out(self, messages: Sequence[Message]) -> list[str]:
+        """What of these messages the lines of a session cannot hold as it came."""
+        told = LeftOut()
+        write(messages, told=told)
+        return told.notes()
 
     def check(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
         """What keeps the lines from being a session; see :func:`lamina_format_claude_code._check.faults`."""

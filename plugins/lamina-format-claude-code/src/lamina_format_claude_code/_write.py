@@ -9,28 +9,35 @@ from typing import Any
 
 from lamina.model import Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.sources import as_object
+from lamina.verbatim import LeftOut, foreign, members
+from lamina_format_claude_code._blocks import FAMILY
 from lamina_format_claude_code._read import PROMPT
 
 _SPACE = uuid.UUID("6f3c1d0e-6a57-4c0a-9f5e-6c616d696e61")
 
 
-def write(messages: Iterable[Message], *, session: str = "", first: int = 0) -> list[dict[str, Any]]:
+def write(
+    messages: Iterable[Message], *, session: str = "", first: int = 0, told: LeftOut | None = None
+) -> list[dict[str, Any]]:
     """Give one line per message, each with a ``uuid`` and its predecessor's as ``parentUuid``.
 
     The uuids follow from ``session`` and the line's index (``first`` is the first one's), so that the same
     session is written the same way each time. System messages become lines of type ``system``, subtype
-    ``prompt``. Reasoning without a signature and parts of other providers are left out, and messages of which
-    nothing remains.
+    ``prompt``. Reasoning without a signature is left out; parts of other providers are carried as text, where they
+    say something, or left out. Messages of which nothing remains are gone.
 
     Args:
         messages: In the order of the conversation.
         session: The ``sessionId`` of each line, if any.
         first: How many lines stand before.
+        told: Collects what is left out.
     """
+    told = LeftOut() if told is None else told
     lines: list[dict[str, Any]] = []
     parent: str | None = None
     for message in messages:
-        blocks = [block for part in message.parts if (block := _block(part)) is not None]
+        blocks = [block for part in message.parts if (block := _block(part, told)) is not None]
+        told(*foreign(message.extra, FAMILY))
         if message.parts and not blocks:
             continue
         own = str(uuid.uuid5(_SPACE, f"{session}\n{first + len(lines)}"))
@@ -45,7 +52,7 @@ def write(messages: Iterable[Message], *, session: str = "", first: int = 0) -> 
 def _said(message: Message, blocks: list[dict[str, Any]]) -> dict[str, Any]:
     content: str | list[dict[str, Any]] = blocks
     match message.parts:
-        case (Text(text),) if message.role != "assistant":
+        case (Text(text) as part,) if message.role != "assistant" and not part.extra:
             content = text
     if message.role == "system":
         return {"type": "system", "subtype": PROMPT, "content": content}
@@ -64,7 +71,18 @@ def _stamp(message: Message) -> dict[str, Any]:
     return {"timestamp": at.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
 
 
-def _block(part: Part) -> dict[str, Any] | None:
+def _block(part: Part, told: LeftOut) -> dict[str, Any] | None:
+    if isinstance(part, Opaque):
+        return _opaque(part, told)
+    made = _own(part, told)
+    if made is None:
+        told("reasoning")
+        return None
+    told(*foreign(part.extra, FAMILY))
+    return {**made, **members(part.extra, FAMILY)}
+
+
+def _own(part: Part, told: LeftOut) -> dict[str, Any] | None:
     match part:
         case Text(text):
             return {"type": "text", "text": text}
@@ -72,21 +90,30 @@ def _block(part: Part) -> dict[str, Any] | None:
             given = as_object(args)
             return {"type": "tool_use", "id": call_id, "name": name, "input": args if given is None else given}
         case ToolResult(call_id, text, error, images):
-            content: str | list[dict[str, Any]] = text
-            if images:
-                content = [{"type": "text", "text": text}, *map(_image, images)]
-            block = {"type": "tool_result", "tool_use_id": call_id, "content": content}
-            return block | {"is_error": True} if error else block
+            inner = part.blocks or (*((Text(text),) if images else ()), *images)
+            blocks = [block for shown in inner if (block := _block(shown, told)) is not None]
+            content: str | list[dict[str, Any]] = blocks or text
+            made = {"type": "tool_result", "tool_use_id": call_id, "content": content}
+            return made | {"is_error": True} if error else made
         case Image():
             return _image(part)
         case Reasoning(data, _, redacted=True):
             return {"type": "redacted_thinking", "data": data}
         case Reasoning(text, signature) if signature:
             return {"type": "thinking", "thinking": text, "signature": signature}
-        case Opaque(kind, data) if kind.startswith("anthropic:"):
-            return dict(data)
         case _:
             return None
+
+
+def _opaque(part: Opaque, told: LeftOut) -> dict[str, Any] | None:
+    family, _, kind = part.kind.partition(":")
+    if family == FAMILY:
+        return dict(part.data)
+    if part.text.strip():
+        told.as_text(kind)
+        return {"type": "text", "text": part.text}
+    told(kind)
+    return None
 
 
 def _image(image: Image) -> dict[str, Any]:

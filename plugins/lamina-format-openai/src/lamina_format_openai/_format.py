@@ -10,6 +10,7 @@ from lamina.kit import harness
 from lamina.model import Message
 from lamina.protocols import ExportRequest, Parsed, ParseRequest, Passage, RenderRequest
 from lamina.sources import MAX_RECORD_BYTES, peek
+from lamina.verbatim import LeftOut
 from lamina_format_openai._check import faults
 from lamina_format_openai._read import read
 from lamina_format_openai._write import write
@@ -31,7 +32,7 @@ class OpenAIFormat:
 
     def sniff(self, request: ParseRequest) -> float:
         """1 at most for messages that only OpenAI writes, 0.6 for plain ones, 0.1 for content blocks of others."""
-        score = 0.0
+        score, own, foreign = 0.0, False, False
         for value in peek(request.data):
             messages, frame = _messages(value)
             if messages:
@@ -40,11 +41,11 @@ class OpenAIFormat:
                 content = message.get("content")
                 parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
                 kinds = {kind for part in parts if isinstance(kind := part.get("type"), str)}
-                if kinds & _FOREIGN_PARTS:
-                    return 0.1
+                foreign = foreign or bool(kinds & _FOREIGN_PARTS)
                 if _OWN_KEYS & message.keys() or message["role"] in _OWN_ROLES or kinds & _OWN_PARTS:
-                    score = 0.95 if "system" not in frame else score
-        return score
+                    # Where both forms are mixed, this one reads it: its results stand in messages of their own.
+                    own = own or "system" not in frame
+        return 0.95 if own else 0.1 if foreign else score
 
     def parse(self, request: ParseRequest) -> Iterator[Parsed]:
         """The messages of every conversation in the source; see :func:`lamina_format_openai._read.read`."""
@@ -52,7 +53,13 @@ class OpenAIFormat:
 
     def render(self, request: RenderRequest) -> list[dict[str, Any]]:
         """The messages as chat completions take them; see :func:`lamina_format_openai._write.write`."""
-        return write(request.messages)
+        return write(request.messages, piece=request.piece)
+
+    def left_out(self, messages: Sequence[Message]) -> list[str]:
+        """What of these messages chat completions do not take as it came."""
+        told = LeftOut()
+        write(messages, told=told, piece=True)
+        return told.notes()
 
     def check(self, messages: Sequence[Mapping[str, Any]]) -> list[str]:
         """Every rule of chat completions that the messages break; see :func:`lamina_format_openai._check.faults`."""
@@ -68,13 +75,15 @@ class OpenAIFormat:
         foreign: list[Message] = []
 
         def flush() -> None:
-            pieces.extend(json.dumps(m, ensure_ascii=False).encode() for m in write(foreign))
+            pieces.extend(json.dumps(m, ensure_ascii=False).encode() for m in write(foreign, kept=True))
             foreign.clear()
 
         for raw, messages in request.records:
             if not (request.own and raw is not None):
                 foreign.extend(messages)
                 continue
+            if raw.startswith(b"\0"):
+                continue  # zeros that stood between records: no document can hold them
             flush()
             pieces.append(raw)
         flush()

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from attrs import evolve
+
 from lamina.errors import FormatError
-from lamina.model import Image, Message, Opaque, Part, Role, Text, ToolCall, ToolResult
+from lamina.model import Extra, Image, Message, Opaque, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from lamina.protocols import Parsed, ParseRequest
-from lamina.sources import Calls, Source, arguments
+from lamina.sources import DAMAGED, ORPHAN, Calls, Source, arguments
+from lamina.verbatim import extra
+from lamina_format_openai._parts import MalformedError, content
+from lamina_format_openai._rules import FAMILY
 
 _ROLES: dict[str, Role] = {
     "system": "system",
@@ -18,10 +23,8 @@ _ROLES: dict[str, Role] = {
     "tool": "tool",
     "function": "tool",
 }
-
-
-class _MalformedError(Exception):
-    """Why a message cannot be read; the caller adds the place."""
+_WORDS = frozenset({"role", "content", "tool_calls", "tool_call_id", "tool_call_ids"})
+"""The members of a message that the model has a word for."""
 
 
 def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
@@ -29,113 +32,143 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
 
     A conversation is an object with ``messages``; its ``id`` or ``conv_id`` names the session, its other members
     are frame. Ids of calls that repeat within a conversation are made unique as :class:`lamina.sources.Calls`
-    says; a result answers the oldest open call of its id.
+    says; a result answers the oldest open call of its id, else the one of it that was answered last.
+
+    A result whose call is not there is skipped and counted; so is a half-written record, unless the request is
+    strict. Calls, results and reasoning that stand in the content, as other providers have them, are read as what they
+    are; a call that stands there and in ``tool_calls`` is one call.
 
     Raises:
-        FormatError: Broken JSON, an unknown role, a message that cannot be read, a result without an open call.
+        FormatError: Broken JSON, an unknown role, a message that cannot be read.
     """
-    source = Source(request, max_record_bytes)
+    source = Source(request, max_record_bytes, tolerant=not request.strict)
     calls, document = Calls(), 0
     for record in source.records():
+        if record.damaged:
+            yield Parsed(None, record.raw, skipped=DAMAGED, line=record.line, damaged=True, torn=record.torn)
+            continue
         if record.document != document:
             calls, document = Calls(), record.document
         try:
-            message = _message(record.value, calls)
-        except _MalformedError as error:
-            raise FormatError(str(error), request.source, record.line) from None
-        yield Parsed(session=record.session, raw=record.raw, messages=(message,), line=record.line)
+            messages, skipped = _messages(record.value, calls)
+        except MalformedError as error:
+            raise FormatError(f"{error}{record.place}", request.source, record.line) from None
+        yield Parsed(session=record.session, raw=record.raw, messages=messages, skipped=skipped, line=record.line)
 
 
-def _message(value: Any, calls: Calls) -> Message:
+def _messages(value: Any, calls: Calls) -> tuple[tuple[Message, ...], str | None]:
+    """The messages of a record, and why a part of it says nothing."""
     if not isinstance(value, dict):
-        raise _MalformedError(f"a message must be an object, not {type(value).__name__}")
+        raise MalformedError(f"a message must be an object, not {type(value).__name__}")
     name = value.get("role")
     role = _ROLES.get(name) if isinstance(name, str) else None
     if role is None:
-        raise _MalformedError(f"unknown role {name!r}; known: {', '.join(_ROLES)}")
-    parts = _content(value.get("content"))
+        raise MalformedError(f"unknown role {name!r}; known: {', '.join(_ROLES)}")
+    parts = content(value.get("content"))
     if role == "tool":
-        return Message("tool", _results(value, parts, calls))
+        results, orphans = _results(value, parts, calls)
+        return ((Message("tool", results),) if results else ()), ORPHAN if orphans else None
     if role == "assistant":
-        refusal = value.get("refusal")
-        if isinstance(refusal, str) and refusal:
-            parts.append(Text(refusal))
-        parts += _calls(value, calls)
-    return Message(role, tuple(parts))
+        parts = _assistant(value, parts)
+    return _sorted(role, parts, calls, _members(value, name))
 
 
-def _content(content: Any) -> list[Part]:
-    """The parts of a message's content; empty text is no part."""
-    match content:
-        case None:
-            return []
-        case str():
-            return [Text(content)] if content else []
-        case list():
-            return [_part(part) for part in content]
-        case _:
-            raise _MalformedError(f"content must be text, a list of parts or null, not {type(content).__name__}")
+def _members(value: dict[str, Any], role: Any) -> Extra:
+    known = set(_WORDS)
+    for name in ("reasoning_content", "refusal"):
+        if isinstance(value.get(name), str) and value[name]:
+            known.add(name)
+    if isinstance(value.get("function_call"), dict):
+        known.add("function_call")
+    found = extra(FAMILY, value, known)
+    return {FAMILY: {**found.get(FAMILY, {}), "role": role}} if role == "developer" else found
 
 
-def _part(part: Any) -> Part:
-    match part:
-        case str():
-            return Text(part)
-        case {"type": "text", "text": str(text)} | {"type": "refusal", "refusal": str(text)}:
-            return Text(text)
-        case {"type": "image_url", "image_url": {"url": str(url)} | str(url)}:
-            return _image(url)
-        case {"type": str(kind)}:
-            return Opaque(f"openai:{kind}", part)
-        case _:
-            raise _MalformedError("a part of the content must be an object with a type")
+def _sorted(role: Role, parts: list[Part], calls: Calls, more: Extra) -> tuple[tuple[Message, ...], str | None]:
+    """The message that these parts are, and results that stand among them in one of their own before it."""
+    said: list[Part] = []
+    results: list[Part] = []
+    orphans = 0
+    for part in parts:
+        match part:
+            case ToolCall() if role == "assistant":
+                said.append(evolve(part, id=calls.call(part.id or "call", part.name)))
+            case ToolResult() if role == "user":
+                unique = calls.result(part.call_id) or calls.repeated(part.call_id)
+                if unique is None:
+                    orphans += 1
+                else:
+                    results.append(evolve(part, call_id=unique))
+            case ToolCall() | ToolResult():
+                raise MalformedError(f"a message of role {role!r} cannot hold a {type(part).__name__}")
+            case _:
+                said.append(part)
+    made = (Message("tool", tuple(results)),) if results else ()
+    if said or not (results or orphans):
+        made = (*made, Message(role, tuple(said), extra=more))
+    return made, ORPHAN if orphans else None
 
 
-def _image(url: str) -> Image:
-    head, comma, data = url.partition(",")
-    if comma and head.startswith("data:") and head.endswith(";base64"):
-        return Image(head[len("data:") : -len(";base64")], data)
-    return Image("url", url)
-
-
-def _calls(value: dict[str, Any], calls: Calls) -> list[ToolCall]:
+def _assistant(value: dict[str, Any], parts: list[Part]) -> list[Part]:
+    """What the assistant reasoned, said and called, in this order."""
+    thought, refusal = value.get("reasoning_content"), value.get("refusal")
+    if isinstance(thought, str) and thought:
+        parts.insert(0, Reasoning(thought, extra={FAMILY: {}}))
+    if isinstance(refusal, str) and refusal:
+        parts.append(Text(refusal, extra={FAMILY: {"type": "refusal"}}))
     found = value.get("tool_calls") or []
     if not isinstance(found, list):
-        raise _MalformedError(f"tool_calls must be a list, not {type(found).__name__}")
-    made = [_call(call, calls) for call in found]
+        raise MalformedError(f"tool_calls must be a list, not {type(found).__name__}")
+    made = [_call(call) for call in found]
     if isinstance(legacy := value.get("function_call"), dict):
-        made.append(_call({"id": "call", "function": legacy}, calls))
-    return made
+        made.append(_call({"id": "call", "function": legacy}))
+    beside = {call.id for call in made}
+    return [part for part in parts if not (isinstance(part, ToolCall) and part.id in beside)] + made
 
 
-def _call(call: Any, calls: Calls) -> ToolCall:
+def _call(call: Any) -> ToolCall:
     match call:
-        case {"function": {"name": str(name)} as function}:
-            given = function.get("arguments")
-        case {"custom": {"name": str(name)} as custom}:
-            given = custom.get("input")
+        case {"function": {"name": str(name)} as inner}:
+            key, given = "function", inner.get("arguments")
+        case {"custom": {"name": str(name)} as inner}:
+            key, given = "custom", inner.get("input")
+        case {"name": str(name), "args": dict(given)}:  # as LangChain writes them
+            key, inner = "function", {}
         case _:
-            raise _MalformedError("a tool call must be an object with a function and its name")
+            raise MalformedError("a tool call must be an object with a function and its name")
     call_id = call.get("id")
     if call_id is not None and not isinstance(call_id, str):
-        raise _MalformedError(f"the id of a tool call must be text, not {type(id).__name__}")
-    return ToolCall(calls.call(call_id or "call", name), name, "{}" if given is None else arguments(given))
+        raise MalformedError(f"the id of a tool call must be text, not {type(call_id).__name__}")
+    known = {"id", key, *(("type",) if key == "function" else ()), *(() if inner else ("name", "args"))}
+    members = dict(extra(FAMILY, call, known).get(FAMILY, {}))
+    if more := extra(FAMILY, inner, ("name", "arguments" if key == "function" else "input")):
+        members[key] = more[FAMILY]
+    if key == "custom":
+        members["type"] = "custom"
+    # Some models give nothing at all where a function takes nothing.
+    args = "{}" if given is None or (given == "" and key == "function") else arguments(given)
+    return ToolCall(call_id or "call", name, args, extra={FAMILY: members} if members else {})
 
 
-def _results(value: dict[str, Any], parts: list[Part], calls: Calls) -> tuple[ToolResult, ...]:
-    text = "\n".join(part.text for part in parts if isinstance(part, Text))
-    images = tuple(part for part in parts if isinstance(part, Image))
+def _results(value: dict[str, Any], parts: list[Part], calls: Calls) -> tuple[tuple[ToolResult, ...], int]:
+    """The results of a tool message, and how many answer no call."""
     several, one, name = value.get("tool_call_ids"), value.get("tool_call_id"), value.get("name")
     if isinstance(several, list) and several:
-        answered = [(calls.result(call_id) if isinstance(call_id, str) else None, repr(call_id)) for call_id in several]
+        answered = [calls.result(i) or calls.repeated(i) if isinstance(i, str) else None for i in several]
     elif isinstance(one, str):
-        answered = [(calls.result(one or "call"), repr(one))]
+        answered = [calls.result(one or "call") or calls.repeated(one or "call")]
     elif isinstance(name, str):
-        answered = [(calls.result_of(name), f"of {name!r}")]
+        answered = [calls.result_of(name)]
     else:
-        raise _MalformedError("a tool result must name its call in tool_call_id")
-    for call_id, named in answered:
-        if call_id is None:
-            raise _MalformedError(f"tool result for call {named}, which no earlier message makes or leaves open")
+        raise MalformedError("a tool result must name its call in tool_call_id")
+    known = _WORDS if value["role"] == "tool" else _WORDS | {"name"}
+    made = _result(parts, value.get("content"), extra(FAMILY, value, known))
     # A recording that answers several calls by one text says it to each of them.
-    return tuple(ToolResult(call_id, text, False, images) for call_id, _ in answered if call_id is not None)
+    results = tuple(evolve(made, call_id=call_id) for call_id in answered if call_id is not None)
+    return results, len(answered) - len(results)
+
+
+def _result(parts: list[Part], given: Any, more: Extra) -> ToolResult:
+    if not isinstance(given, list):
+        return ToolResult("", "".join(part.text for part in parts if isinstance(part, Text)), extra=more)
+    return ToolResult.of("", [part for part in parts if isinstance(part, Text | Image | Opaque)], extra=more)

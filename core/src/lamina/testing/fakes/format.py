@@ -210,9 +210,14 @@ class NamesNoLine(SoundFormat):
 
 
 class TakesTornEnds(SoundFormat):
-    """Leaves out a last record that is cut off."""
+    """Leaves out a last record that is cut off, and says nothing of it."""
 
-    fails = frozenset({"test_truncated_input_is_refused"})
+    fails = frozenset(
+        {
+            "test_a_source_that_is_cut_off_is_read_as_far_as_it_is_whole_or_refused",
+            "test_truncated_input_is_refused",
+        }
+    )
 
     def parse(self, request: ParseRequest) -> Iterator[Parsed]:
         torn = request.data.rstrip().endswith(b"]") and not request.data.rstrip().endswith(b"}")

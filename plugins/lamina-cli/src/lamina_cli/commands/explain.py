@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         if page is not None:
             _explain_page(taken, window, page, arguments.json)
         elif arguments.json:
-            write_json(_object(taken, window, _ledger.as_rows(window)))
+            write_json(_object(taken, window, _ledger.as_rows(window.ledger)))
         else:
             session = taken.session
             percent = share(window.tokens, session.tokens)
@@ -86,5 +86,7 @@ def _explain_page(taken: Taken, window: Window, page: int, as_json: bool) -> Non
         facts_table.add("by", row.compressor)
     for line in (line for line in row.lines if line.page == page):
         facts_table.add("stands as", _ledger.told(line))
+    for note in row.notes:
+        facts_table.add("as sent", note)
     facts_table.add("in the window", f"{number(row.tokens_after)} tokens for {number(row.tokens_before)}")
     show(facts_table)

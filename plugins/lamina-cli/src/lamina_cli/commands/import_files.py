@@ -13,7 +13,7 @@ from attrs import asdict, define, field
 
 from lamina import Context
 from lamina.session import Imported
-from lamina_cli._context import add_json, in_context, read, skips
+from lamina_cli._context import add_json, add_strict, damage, in_context, read, skips
 from lamina_cli._failures import FAILED, told, wrong
 from lamina_cli._output import busy, is_terminal, note, number, plural, say, write_json
 from lamina_cli._tables import Table, show
@@ -26,6 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--session", metavar="ID", help="which session of a file that holds several; or the id to store it under")  # fmt: skip
     parser.add_argument("--format", default="auto", metavar="NAME", help="the files' format (default: found out by their content)")  # fmt: skip
+    add_strict(parser)
     add_json(parser)
 
 
@@ -67,7 +68,9 @@ async def _import(context: Context, file: str, arguments: argparse.Namespace, ou
         if not data.strip():
             outcome.empty.append(file)
             return
-        done = await context.import_data(data, source, format=arguments.format, session=arguments.session)
+        done = await context.import_data(
+            data, source, format=arguments.format, session=arguments.session, strict=arguments.strict
+        )
     except Exception as error:  # noqa: BLE001 - the other files are still to be imported
         if arguments.debug:
             import traceback
@@ -120,6 +123,9 @@ def _print(outcome: Outcome) -> None:
             number(imported.pages), number(imported.tokens), skips(imported) or "–", file,
         )  # fmt: skip
     show(listed)
+    for file, imported in outcome.done:
+        for line in damage(imported):
+            say(f"{file}: {line}")
     for file in outcome.empty:
         say(f"{file}: empty, nothing to import")
     added = sum(imported.added for _, imported in outcome.done)
