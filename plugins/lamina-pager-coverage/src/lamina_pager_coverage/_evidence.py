@@ -87,6 +87,10 @@ def _strength(known: Known, crowd: int) -> float:
     return float(strength * 0.4 if known.only_results else strength)
 
 
+Piece = tuple[int, int, str, tuple[str, ...]]
+"""A line's number, a clause's number in it, the text, and its identifiers."""
+
+
 @dataclass(slots=True)
 class _Source:
     """One text of a message, as excerpts are taken from it."""
@@ -118,6 +122,23 @@ class Evidence:
         self._enough = HELD
         self._before: dict[str, Known | None] | None = None
         """What was known of the names on the last page, while it may still change."""
+        self._pieces: dict[str, list[Piece]] = {}
+        """Texts that were cut as they came, until the compaction that takes them in."""
+
+    def prepare(self, page: Page) -> None:
+        """Read a page as it comes, so that the compaction which takes it in need not."""
+        for at, message in enumerate(page.messages):
+            for index, part in enumerate(message.parts):
+                source = _source(page, at, index, part, None)
+                if source is not None:
+                    self._pieces[source.text] = self._read(source.text)
+
+    def _read(self, text: str) -> list[Piece]:
+        return [(line, clause, piece, self.identifiers(piece)) for line, clause, piece in cut(text)]
+
+    def taken_in(self) -> None:
+        """Let go of what was prepared: it was taken in, or stands in another form."""
+        self._pieces.clear()
 
     def skip(self, n: int) -> None:
         """Leave ``n`` pages unexamined: they can only be paged out."""
@@ -241,8 +262,7 @@ class Evidence:
         number, encoded, elements = self._texts, source.encoded, self.elements
         rate = source.tokens / max(1, len(source.text))
         head = -1
-        for line, clause, piece in cut(source.text):
-            found = self.identifiers(piece)
+        for line, clause, piece, found in self._pieces.pop(source.text, None) or self._read(source.text):
             x = len(elements)
             is_row = encoded and "|" in piece
             if not is_row:

@@ -99,6 +99,9 @@ class CoveragePager:
     async def admit(self, request: AdmitRequest) -> Shortened | None:
         """A lossless form that saves a twentieth or more; of a page too large for the budget, the most that fits."""
         page = request.page
+        session = self._sessions.get(request.session)
+        if session is not None and not session.is_talk:
+            session.evidence.prepare(page)
         limit = max(1, int(self._settings.entry_share * request.budget))
         if page.tokens <= min(limit, PROSE) and len(page.messages) == 1 and not page.messages[0].calls:
             return None  # a person's or a model's own words: hardly ever data that has a shorter form

@@ -133,6 +133,7 @@ class Session:
             left -= page.tokens
             form, is_last = self.forms.get(page.id), page is new[-1]
             self.evidence.add(page, form, results=left < read, may_change=is_last)
+        self.evidence.taken_in()
 
 
 def _id(page: Page) -> int:
