@@ -122,12 +122,17 @@ class State:
         key = ("command", _bare(work)) if work else (touched[0].did if touched else call.name, target[:_KEY])
         self._tried(page, call, went, key, target)
         if builds and not went.refused:
-            _hold(self.ran, short(work), Ran(page, went.failed, went.says))
+            self._run(short(work), Ran(page, went.failed, went.says))
         elif not went.failed:
             if work:
                 touched = [_Touched(*found) for found in _commands.files(command)]
             for one in touched:
                 self._touch(page, one)
+
+    def _run(self, work: str, ran: Ran) -> None:
+        for same in [known for known in self.ran if _bare(known) == _bare(work)]:
+            del self.ran[same]  # with other options it is the same work
+        _hold(self.ran, work, ran)
 
     def _tried(self, page: int, call: ToolCall, went: Outcome, key: tuple[str, str], target: str) -> None:
         exactly = ("refused", f"{call.name} {len(call.arguments)} {call.arguments[:_KEY]}")
