@@ -78,6 +78,11 @@ def test_what_must_or_must_not_be_is_a_constraint(text):
     assert constraints(f"hello there\n{text}\nthanks a lot") == [text]
 
 
+def test_capitals_make_no_difference():
+    for text in ("NEVER PUSH", "НИКОГДА НЕ ПУШЬ", "OHNE NEUE ABHÄNGIGKEITEN", "İ never push"):
+        assert constraints(text) == [text]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -239,6 +239,16 @@ class TestFailures:
         assert [f.says for f in state_of(page(1, "x", {"a": 1}, no)).failed.values()] == ["the user refused: not that"]
 
 
+def test_the_telling_line_stands_without_its_frame():
+    assert (
+        telling("<tool_use_error>String to replace not found in file.</tool_use_error>")
+        == "String to replace not found in file."
+    )
+    assert telling("one\n[The command completed with exit code 0.]") == "one"
+    assert telling("Exit code 1") == "Exit code 1"
+    assert telling(" \n") == ""
+
+
 class TestBounds:
     def test_of_each_kind_only_the_latest_are_held_and_keys_are_short(self):
         state = State()

@@ -27,6 +27,7 @@ _REFUSED = re.compile(
     r"|Permission (?:to use|for this)\b|exec command rejected by user|patch rejected by user|\[Operation Cancelled\])",
     re.IGNORECASE,
 )
+_TAGGED = re.compile(r"\A\s*<(?P<name>\w+)>(?P<inside>.*)</(?P=name)>\s*\Z", re.DOTALL)
 _REASON = re.compile(
     r"(?:the user said|following feedback|with (?:the )?reason):\s*(?:<feedback>)?\s*(?P<reason>[^\n]+)", re.IGNORECASE
 )
@@ -160,6 +161,7 @@ def _unwrapped(says: str) -> tuple[str, str | None]:
 
 def telling(says: str) -> str:
     """The line of a result that tells how it went, shortened to a line's length."""
+    says = _TAGGED.sub(r"\g<inside>", says) if len(says) <= _LAST else says
     lines = [stripped for line in says[-_LAST:].splitlines() if (stripped := line.strip())]
     own = [line for line in lines if not _FRAME.match(line)]
     if not own:

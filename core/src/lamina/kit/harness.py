@@ -33,6 +33,8 @@ _TOKEN = re.compile(
 )
 """Whatever may begin or end something of a harness. Each alternative stays on its line or between two brackets, and none
 can begin within another's repeated part: so a search is linear."""
+_SIGNS = ("<", "[", "Called the ", "--- Content from", "Caveat: ", "The user ")
+"""A text without any of these holds nothing of a harness but what stands at its beginning."""
 _OWN = frozenset(
     {"command_name", "command_args", "user_query", "user_message", "user_input", "user_request", "task", "feedback", "answer"}
 )  # fmt: skip
@@ -167,7 +169,7 @@ def _pieces(text: str, begin: int, reading: _Reading) -> Iterator[tuple[int, int
         at = quoted = _past_files(text, at, reading)
     command = _COMMAND.search(text)
     is_local = command is not None and _LOCAL.fullmatch(command["name"]) is not None
-    for mark in _marks(text, reading):
+    for mark in _marks(text, reading) if any(sign in text for sign in _SIGNS) else ():
         if mark.start < quoted or (mark.what == "close" and mark not in own[-1:]):
             continue  # in something that is passed over, or the end of something that was
         if mark.what == "fence":
