@@ -50,6 +50,7 @@ HARNESS = {
     "details of the environment": "<environment_details>\n# Open Tabs\na.py\n</environment_details>",
     "a file that was asked for": '<file_content path="a.py">\nx = 1\n</file_content>',
     "opened files": "<open_and_recently_viewed_files>\n- a.py\n</open_and_recently_viewed_files>",
+    "a skill": "<skill>\n<name>pdf</name>\nHow to read them.\n</skill>",
     "attached files": "<attached_files>\n<code_selection path='a'>\n1|x\n</code_selection>\n</attached_files>",
     "a set-up": "This is the Gemini CLI. We are setting up the context for our chat.\nToday is Monday.\n"
     "My setup is complete. I will provide my first command in the next turn.",
@@ -126,6 +127,7 @@ PERSONS = {
     "a custom element": "<app-root>\n  <router-outlet></router-outlet>\n</app-root>",
     "a component": "<UserCard name={user.name}>\n  <Avatar />\n</UserCard>",
     "data": "<order>\n<special_instructions>ring twice</special_instructions>\n<agent_name>Bob</agent_name>\n</order>",
+    "rules of a game": "<rules>\n  <rule>no cheating</rule>\n</rules>",
     "a build file": '<task name="x">\n  <echo/>\n</task>',
     "a reminder in a code block": "Explain this log:\n```\n<system-reminder>\nbe brief\n</system-reminder>\n```\nto me",
     "a notice in a code block": "~~~\n[Request interrupted by user]\n[Image #1]\n~~~\nwhat is this?",
@@ -220,6 +222,10 @@ IMPORTANT: this context may or may not be relevant to your tasks.
         ("<cursor_rules>Use tabs.</cursor_rules>", "Use tabs."),
         ("<always_applied_workspace_rules>\nUse tabs.\n</always_applied_workspace_rules>", "Use tabs."),
         ("<user_rules>\nUse tabs.\n</user_rules>", "Use tabs."),
+        (
+            "<rules>\n<user_rules>\nUse tabs.\n</user_rules>\n</rules>",
+            "<user_rules>\nUse tabs.\n</user_rules>",
+        ),
     ],
 )
 def test_instructions_files_are_rules(text, expected):

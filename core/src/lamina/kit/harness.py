@@ -60,6 +60,8 @@ _ALONE = frozenset({"task", "feedback", "answer", "instructions"})
 """Names that a person's own markup may well have: of a harness's, they have no attributes."""
 _READ = frozenset({"file", "path", "type", "content", "entries", "timestamp"})
 """Blocks that are a harness's only where it is seen at work: behind a notice of a call, beside a wrapped query."""
+_SHAPES = {"rules": "_rules>", "skill": "<skill>\n<name>"}
+"""Names that need something else in the text to be a harness's."""
 
 _CONTINUED = re.compile(
     r"\s*(?:This session is being continued from a previous conversation"
@@ -119,6 +121,8 @@ class _Reading:
     """Whether contents of files go on."""
     called: bool = False
     """Whether the harness told of calls that it made, or wraps what is asked."""
+    shapes: frozenset[str] = frozenset()
+    """Names of :data:`_SHAPES` that are a harness's in this part."""
     answers: bool = False
     """Whether only the person's own blocks are the person's."""
 
@@ -142,6 +146,7 @@ def passages(message: Message) -> tuple[Passage, ...]:
 def _of_text(text: str, reading: _Reading) -> Iterator[Passage]:
     if _CONTINUED.match(text):
         return
+    reading.shapes = frozenset(name for name, sign in _SHAPES.items() if sign in text)
     reading.called = reading.called or "<user_query>" in text
     reading.answers = reading.answers or _ANSWERS.match(text) is not None
     begin, rules = _begin(text)
@@ -263,6 +268,8 @@ def _kind(name: str, given: str, reading: _Reading) -> _Kind | None:
         return None
     if key in _OWN:
         return "own"
+    if key in reading.shapes and not given:
+        return "rules" if key == "rules" else "wrap"
     if _RULES.fullmatch(key) or _RULES.fullmatch(name):
         return "rules"
     if key == "permissions" and given.strip() == "instructions":
