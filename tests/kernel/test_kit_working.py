@@ -234,6 +234,23 @@ class TestFailures:
         assert state_of(refused, page(3, "Edit", edit)).failed == {}
         assert state_of(page(1, "Bash", {"command": "make"}, no, error=True)).ran == {}
 
+    def test_several_refusals_of_the_like_are_one(self):
+        no = "The user doesn't want to proceed with this tool use."
+        pages = [page(n, "Edit", {"file_path": "a.py", "new_string": str(n)}, no, error=True) for n in (1, 2, 3)]
+        assert [failed.page for failed in state_of(*pages).failed.values()] == [3]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "The user doesn't want to take this action right now. STOP.",
+            "[Request interrupted by user for tool use]",
+            "[no result]",
+        ],
+    )
+    def test_a_call_that_was_not_made_is_no_failure(self, text):
+        state = state_of(page(1, "Edit", {"file_path": "a.py", "new_string": "x"}, text, error=True))
+        assert (state.failed, state.files) == ({}, {})
+
     def test_cline_says_it_in_other_words(self):
         no = "The user denied this operation and provided the following feedback:\n<feedback>\nnot that\n</feedback>"
         assert [f.says for f in state_of(page(1, "x", {"a": 1}, no)).failed.values()] == ["the user refused: not that"]

@@ -22,7 +22,7 @@ _EXIT = re.compile(
     re.IGNORECASE,
 )
 _REFUSED = re.compile(
-    r"\s*(?:<\w+>)?(?:Error: )?(?:The user (?:doesn['’]t want to (?:proceed|take this action)|denied this operation|rejected|declined)"
+    r"\s*(?:<\w+>)?(?:Error: )?(?:The user (?:doesn['’]t want to proceed|denied this operation|rejected|declined)"
     r"|(?:Tool use |Operation )?(?:rejected|denied|declined|cancelled) by (?:the )?user|User (?:rejected|denied|declined|cancelled)"
     r"|Permission (?:to use|for this)\b|exec command rejected by user|patch rejected by user|\[Operation Cancelled\])",
     re.IGNORECASE,

@@ -47,7 +47,13 @@ _PARTS = ("offset", "limit", "view_range", "start_line", "end_line", "line_start
 _PATCHED = re.compile(r"^\*\*\* (?P<does>Update|Add|Delete) File: (?P<path>[^\n]{1,300})$", re.MULTILINE)
 _PATCHES = {"Update": "changed", "Add": "written", "Delete": "deleted"}
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
-_NO_RESULT = "[no result]"
+_NOT_RUN = (
+    "[no result]",
+    "[Request interrupted by user",
+    "The user doesn't want to take this action right now",
+    "<tool_use_error>Cancelled: ",
+)
+"""How results begin of calls that were not made, because another one of the same turn was refused or the turn ended."""
 
 T = TypeVar("T")
 
@@ -106,7 +112,7 @@ class State:
         results = {r.call_id: r for message in page.messages[1:] for r in message.results}
         for call in page.messages[0].calls:
             result = results.get(call.id)
-            if result is not None and (result.text != _NO_RESULT or result.error):
+            if result is not None and not result.text.startswith(_NOT_RUN):
                 self._call(page.id, call, result)
 
     def _call(self, page: int, call: ToolCall, result: ToolResult) -> None:
@@ -137,8 +143,12 @@ class State:
     def _tried(self, page: int, call: ToolCall, went: Outcome, key: tuple[str, str], target: str) -> None:
         exactly = ("refused", f"{call.name} {len(call.arguments)} {call.arguments[:_KEY]}")
         if went.failed:
-            shown = f"{call.name} {short(target)}".strip()
-            _hold(self.failed, exactly if went.refused else key, Failed(page, shown, went.says))
+            failed = Failed(page, f"{call.name} {short(target)}".strip(), went.says)
+            for same in [
+                known for known, held in self.failed.items() if (held.call, held.says) == (failed.call, failed.says)
+            ]:
+                del self.failed[same]  # one line tells as much as several
+            _hold(self.failed, exactly if went.refused else key, failed)
             return
         self.failed.pop(exactly, None)
         # A file that could not be read and was written since, or edited after a failed edit, is no dead end any more.
