@@ -13,7 +13,7 @@ from lamina import config, user
 from lamina.context import open_part
 from lamina.errors import ConfigError, FormatError, SeveralSessionsError, UnknownPluginError
 from lamina.hookspecs import hookimpl
-from lamina.protocols import Parsed
+from lamina.protocols import Parsed, Passage
 
 
 class Lines:
@@ -34,6 +34,9 @@ class Lines:
 
     def check(self, messages):
         return []
+
+    def passages(self, message):
+        return [Passage(message.text)] if message.role == "user" else []
 
     def export(self, request):
         return b"\n".join(raw for raw, _ in request.records if raw)

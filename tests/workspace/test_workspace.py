@@ -102,6 +102,16 @@ def test_the_lists_of_plugins_are_complete():
     )
 
 
+def test_what_plugins_share_is_kept_out_of_every_part_of_the_kernel():
+    contracts = root_settings()["tool"]["importlinter"]["contracts"]
+    (kit,) = (
+        c for c in contracts if c["forbidden_modules" if c["type"] == "forbidden" else "modules"] == ["lamina.kit"]
+    )
+    package = ROOT / "core" / "src" / "lamina"
+    parts = {p.stem for p in package.glob("*.py")} | {p.parent.name for p in package.glob("*/__init__.py")}
+    assert set(kit["source_modules"]) == {f"lamina.{part}" for part in parts - {"__init__", "kit", "testing"}}
+
+
 def tracked():
     out = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
     if out.returncode:

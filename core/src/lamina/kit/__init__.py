@@ -1,5 +1,8 @@
 """What plugins share, and the kernel never imports: see its modules.
 
 - :mod:`lamina.kit.harness`: what a person wrote, told apart from what a harness wraps around it.
+- :mod:`lamina.kit.statements`: constraints and corrections in a person's words; long texts shortened around them.
+- :mod:`lamina.kit.plans`: an agent's own plan, in the shapes of many harnesses.
+- :mod:`lamina.kit.working`: files, commands and errors with their latest state.
 - :mod:`lamina.kit.promise`: what a window always says (requests, plan, working set), for any pager.
 """

@@ -11,51 +11,49 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from copy import copy
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from attrs import define, field, frozen
 
-from lamina.kit import plans
+from lamina.kit import _commands, plans
+from lamina.kit._outcomes import Outcome, outcome, short
+from lamina.kit._outcomes import telling as telling
 from lamina.model import Page, ToolCall, ToolResult
 
 MOST = 128
 """Files, commands and errors that are held."""
-_LINE = 100
-"""Characters of what a result says, and of a command."""
+_KEY = 200
+"""Characters by which a failed call is known again."""
 _PATHS = (
     "file_path", "filePath", "path", "filename", "file", "notebook_path", "target_file", "absolute_path", "relative_path",
+    "target_notebook", "uri",
 )  # fmt: skip
 _COMMANDS = ("command", "cmd", "script", "command_line")
-_CHANGES = re.compile(
-    r"write|create|edit|replace|insert|patch|update|append|modify|delete|remove|save|rename|move", re.IGNORECASE
+_EDITOR = {
+    "view": "read", "open": "read", "read": "read", "create": "written", "write": "written", "str_replace": "changed",
+    "insert": "changed", "undo_edit": "changed", "edit": "changed", "append": "changed", "delete": "deleted",
+    "remove": "deleted", "rename": "changed",
+}  # fmt: skip
+"""What an editor that takes a command does to its file."""
+_WRITES = ("write", "create", "save", "put", "overwrite")
+_CHANGES = (
+    "edit", "replace", "insert", "patch", "update", "append", "modify", "rename", "move", "multiedit", "apply",
+)  # fmt: skip
+_DELETES = ("delete", "remove", "rm", "unlink")
+_READS = ("read", "view", "open", "cat", "get", "show", "fetch", "load")
+_WHOLE_TEXT = ("content", "contents", "file_text", "code_edit", "text")
+_CHANGED_BY = ("new_string", "new_str", "old_string", "old_str", "edits", "patch", "diff", "new_source", "replacement")
+_PARTS = ("offset", "limit", "view_range", "start_line", "end_line", "line_start", "line_end", "pages", "line_ranges")
+_PATCHED = re.compile(r"^\*\*\* (?P<does>Update|Add|Delete) File: (?P<path>[^\n]{1,300})$", re.MULTILINE)
+_PATCHES = {"Update": "changed", "Add": "written", "Delete": "deleted"}
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+_NOT_RUN = (
+    "[no result]",
+    "[Request interrupted by user",
+    "The user doesn't want to take this action right now",
+    "<tool_use_error>Cancelled: ",
 )
-_READS = re.compile(r"read|view|open|cat|get|show|fetch|load", re.IGNORECASE)
-_CHANGED_BY = (
-    "new_string",
-    "new_str",
-    "old_string",
-    "old_str",
-    "edits",
-    "patch",
-    "diff",
-    "content",
-    "contents",
-    "file_text",
-    "new_source",
-)
-_PARTS = ("offset", "limit", "view_range", "start_line", "end_line", "line_start", "line_end", "pages")
-_PATCHED = re.compile(r"^\*\*\* (?:Update|Add|Delete) File: (.+)$", re.MULTILINE)
-_BUILDS = re.compile(
-    r"\b(?:tests?|pytest|tox|nox|jest|vitest|mocha|rspec|phpunit|ctest|cargo|make|ninja|cmake|build|compile|tsc|lint|eslint"
-    r"|ruff|mypy|pyright|ty|flake8|black|check|mvn|gradle|gradlew|dotnet|go (?:test|build|vet|run)|npm|yarn|pnpm|bun|act|deploy)\b"
-)
-_EXIT = re.compile(r"exit(?:ed)?[ _-]*(?:code|status)?\"?[ :=]*(?:with )?(\d+)", re.IGNORECASE)
-_FAILED = re.compile(
-    r"^\s*(?:<\w+>)?(?:error\b|traceback|fatal|exception|failed\b|\{\"error|command failed)", re.IGNORECASE
-)
-_TELLS = re.compile(
-    r"\b(?:\d+ (?:passed|failed|errors?|warnings?|tests?)|passed|failed|FAILED|error|Error|success\w*|warning|not found|denied|OK)\b"
-)
+"""How results begin of calls that were not made, because another one of the same turn was refused or the turn ended."""
 
 T = TypeVar("T")
 
@@ -66,7 +64,7 @@ class File:
 
     page: int
     did: str
-    """``read``, ``changed`` or ``written``."""
+    """``read``, ``changed``, ``written`` or ``deleted``."""
     whole: int = 0
     """The page that holds its newest full text, if any."""
     changed_since: bool = False
@@ -100,45 +98,82 @@ class State:
     """By path; the one touched last is last."""
     ran: OrderedDict[str, Ran] = field(factory=OrderedDict)
     failed: OrderedDict[tuple[str, str], Failed] = field(factory=OrderedDict)
-    """By the tool and what it was used on."""
+    """By what was tried and what it was tried on. What a person refused stands until the very same call succeeds."""
 
     def copy(self) -> State:
         """A state that may go on without changing this one."""
         return State(self.plan, copy(self.files), copy(self.ran), copy(self.failed))
 
     def take(self, page: Page) -> None:
-        """Go on by one page; linear in its calls and results."""
+        """Go on by one page; linear in its calls, whatever the length of its results."""
         self.plan = plans.after(self.plan, page)
         if len(page.messages) < 2:
             return
         results = {r.call_id: r for message in page.messages[1:] for r in message.results}
         for call in page.messages[0].calls:
-            self._call(page.id, call, results.get(call.id))
+            result = results.get(call.id)
+            if result is not None and not result.text.startswith(_NOT_RUN):
+                self._call(page.id, call, result)
 
-    def _call(self, page: int, call: ToolCall, result: ToolResult | None) -> None:
+    def _call(self, page: int, call: ToolCall, result: ToolResult) -> None:
         given = _arguments(call)
-        command, paths = _command(given), list(_paths(call, given))
-        target = command or (paths[0] if paths else _first(given))
-        says = result.text if result is not None else ""
-        failed = result is not None and (result.error or _went_wrong(says, command))
-        key = (call.name, _head(command) if command else target)
-        self.failed.pop(key, None)
-        if failed:
-            shown = f"{call.name} {_short(target)}".strip()
-            _hold(self.failed, key, Failed(page, shown, telling(says)))
-        if command and _BUILDS.search(command):
-            _hold(self.ran, _short(command), Ran(page, failed, telling(says)))
-        elif paths and not failed and (did := _did(call.name, given)):
-            for path in paths:
-                _hold(self.files, path, self._file(path, page, did, given))
+        touched = list(_touched(call, given))
+        command = "" if touched else _command(given)
+        work = _commands.main(command) if command else ""
+        builds = bool(work) and _commands.builds(work)
+        went = outcome(
+            result, command=bool(command), builds=builds, reads=touched[:1] != [] and touched[0].did == "read"
+        )
+        target = work or (touched[0].path if touched else _first(given))
+        key = ("command", _bare(work)) if work else (touched[0].did if touched else call.name, target[:_KEY])
+        self._tried(page, call, went, key, target)
+        if builds and not went.refused:
+            self._run(short(work), Ran(page, went.failed, went.says))
+        elif not went.failed:
+            if work:
+                touched = [_Touched(*found) for found in _commands.files(command)]
+            for one in touched:
+                self._touch(page, one)
 
-    def _file(self, path: str, page: int, did: str, given: Mapping[str, Any]) -> File:
-        before = self.files.get(path)
-        if did == "written" or (did == "read" and not any(given.get(key) for key in _PARTS)):
-            return File(page, did, whole=page)
-        whole = before.whole if before is not None else 0
-        changed = bool(whole) and (did == "changed" or (before is not None and before.changed_since))
-        return File(page, did, whole, changed)
+    def _run(self, work: str, ran: Ran) -> None:
+        for same in [known for known in self.ran if _bare(known) == _bare(work)]:
+            del self.ran[same]  # with other options it is the same work
+        _hold(self.ran, work, ran)
+
+    def _tried(self, page: int, call: ToolCall, went: Outcome, key: tuple[str, str], target: str) -> None:
+        exactly = ("refused", f"{call.name} {len(call.arguments)} {call.arguments[:_KEY]}")
+        if went.failed:
+            failed = Failed(page, f"{call.name} {short(target)}".strip(), went.says)
+            for same in [
+                known for known, held in self.failed.items() if (held.call, held.says) == (failed.call, failed.says)
+            ]:
+                del self.failed[same]  # one line tells as much as several
+            _hold(self.failed, exactly if went.refused else key, failed)
+            return
+        self.failed.pop(exactly, None)
+        # A file that could not be read and was written since, or edited after a failed edit, is no dead end any more.
+        kinds = ("read", "changed", "written", "deleted") if key[0] in ("read", "changed", "written") else (key[0],)
+        for kind in kinds:
+            self.failed.pop((kind, key[1]), None)
+
+    def _touch(self, page: int, one: _Touched) -> None:
+        before = self.files.get(one.path)
+        if one.whole and one.did in ("read", "written"):
+            file = File(page, one.did, whole=page)
+        elif one.did == "deleted":
+            file = File(page, one.did)
+        else:
+            whole = before.whole if before is not None else 0
+            changed = bool(whole) and (one.did != "read" or (before is not None and before.changed_since))
+            file = File(page, one.did, whole, changed)
+        _hold(self.files, one.path, file)
+
+
+@frozen
+class _Touched:
+    path: str
+    did: str
+    whole: bool
 
 
 def _hold(held: OrderedDict[Any, T], key: Any, value: T) -> None:
@@ -149,6 +184,8 @@ def _hold(held: OrderedDict[Any, T], key: Any, value: T) -> None:
 
 
 def _arguments(call: ToolCall) -> Mapping[str, Any]:
+    if call.arguments.lstrip().startswith("*** "):
+        return {"input": call.arguments}  # a tool that takes plain text
     try:
         given = json.loads(call.arguments)
     except (ValueError, RecursionError):
@@ -159,64 +196,79 @@ def _arguments(call: ToolCall) -> Mapping[str, Any]:
 def _command(given: Mapping[str, Any]) -> str:
     for key in _COMMANDS:
         value = given.get(key)
-        if isinstance(value, str) and value.strip() and _READS.fullmatch(value) is None:
-            return " ".join(value.split())
         if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
-            return " ".join(" ".join(value).split())
+            value = value[2] if len(value) == 3 and value[1].startswith("-") else " ".join(value)
+        if isinstance(value, str) and value.strip():
+            return _commands.unwrapped(value.strip())
     return ""
 
 
-def _head(command: str) -> str:
-    """What a command does, without where and how: its first words that are no options."""
-    last = re.split(r"&&|;", command)[-1]
-    return " ".join(word for word in last.split() if not word.startswith("-"))[:60]
+def _bare(work: str) -> str:
+    """What a command does, without its options: by that it is known when it is tried again."""
+    return " ".join(word for word in work.split() if not word.startswith("-"))[:_KEY]
 
 
-def _paths(call: ToolCall, given: Mapping[str, Any]) -> Iterator[str]:
+def _touched(call: ToolCall, given: Mapping[str, Any]) -> Iterator[_Touched]:
+    """The files that a call names, and what it does to them; none where it does neither read nor change."""
+    patches = [
+        text
+        for value in given.values()
+        for text in (value if isinstance(value, list) else [value])
+        if isinstance(text, str)
+    ]
+    patched = [found for text in patches if "*** " in text for found in _PATCHED.finditer(text)]
+    if patched:
+        for found in patched:
+            yield _Touched(found["path"].strip(), _PATCHES[found["does"]], found["does"] == "Add")
+        return
+    paths = list(_paths(given))
+    does = given.get("command")
+    did = _EDITOR.get(does, "") if isinstance(does, str) and paths else ""
+    did = did or (_did(call.name, given) if paths else "")
+    if not did:
+        return
+    for path, whole in paths:
+        yield _Touched(path, did, did == "written" or (did == "read" and whole))
+
+
+def _paths(given: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Paths among the arguments, and whether no part of the file is named."""
+    whole = not any(given.get(key) for key in _PARTS)
     for key in _PATHS:
-        value = given.get(key)
-        if isinstance(value, str) and 0 < len(value) <= 300 and "\n" not in value:
-            yield value
+        if _is_path(value := given.get(key)):
+            yield value, whole
             return
-    for value in given.values():
-        if isinstance(value, str) and "*** " in value:
-            yield from (path.strip() for path in _PATCHED.findall(value))
+    for key in ("files", "paths", "file_paths"):
+        listed = given.get(key)
+        for one in listed[:MOST] if isinstance(listed, list) else ():
+            if _is_path(one):
+                yield one, whole
+            elif isinstance(one, dict):
+                yield from _paths(
+                    {name: value for name, value in one.items() if name not in ("files", "paths", "file_paths")}
+                )
+
+
+def _is_path(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= 300 and "\n" not in value
 
 
 def _did(name: str, given: Mapping[str, Any]) -> str:
     """What a call does to its file; empty where that is neither reading nor changing."""
-    if any(key in given for key in _CHANGED_BY) or _CHANGES.search(name):
-        whole = any(key in given for key in ("content", "contents", "file_text")) and "old_string" not in given
-        return "written" if whole else "changed"
-    return "read" if _READS.search(name) else "changed" if "*** " in str(given) else ""
+    words = [word.lower() for word in _WORD.findall(name[:80])]
+    if any(word.startswith(("dir", "folder")) for word in words):
+        return ""
+    if any(word.startswith(_DELETES) for word in words):
+        return "deleted"
+    if any(key in given for key in _CHANGED_BY):
+        return "changed"
+    if any(word.startswith(_CHANGES) for word in words):
+        return "changed"
+    if any(word.startswith(_WRITES) for word in words):
+        return "written" if any(isinstance(given.get(key), str) for key in _WHOLE_TEXT) else "changed"
+    return "read" if any(word.startswith(_READS) for word in words) else ""
 
 
 def _first(given: Mapping[str, Any]) -> str:
-    return next(
-        (" ".join(str(v).split()) for v in given.values() if isinstance(v, str | int | float) and str(v).strip()), ""
-    )
-
-
-def _went_wrong(says: str, command: str) -> bool:
-    head = says[:400]
-    if _FAILED.search(head):
-        return True
-    found = _EXIT.search(says[:200]) or _EXIT.search(says[-200:]) if command else None
-    return found is not None and found[1] != "0"
-
-
-def telling(says: str) -> str:
-    """The line of a result that tells how it went, shortened to a line's length."""
-    lines = [line.strip() for line in says[-4000:].splitlines() if line.strip()]
-    if not lines:
-        return ""
-    first = says[:200].strip().splitlines()[0].strip() if says.strip() else ""
-    if _FAILED.search(first):
-        return _short(first if len(lines) < 2 or len(first) > 20 else f"{first} {lines[-1]}")
-    found = [line for line in lines[-12:] if _TELLS.search(line)]
-    return _short(found[-1] if found else lines[-1])
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _LINE else text[: _LINE - 1] + "…"
+    found = (value for value in given.values() if isinstance(value, str | int | float) and str(value).strip())
+    return " ".join(str(next(found, ""))[: 4 * _KEY].split())

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lamina.errors import FormatError
-from lamina.model import Message, user
+from lamina.model import Message, Text, user
 from lamina.protocols import ExportRequest, Format, Parsed, ParseRequest, RenderRequest
-from lamina.testing.conversations import conversations, faulty, spread
+from lamina.testing.conversations import TEXTS, conversations, faulty, spread
 from lamina.testing.suite import Suite
 
 OpenFormat = Callable[[], AbstractAsyncContextManager[Format]]
@@ -255,6 +255,54 @@ class FormatSuite(Suite):
                     first = list(fmt.parse(ParseRequest(data=_export_own(fmt, records[:size]))))
                     assert [r.messages for r in first] == [r.messages for r in records[:size]]
 
+    # -------------------------------------------------------------------------------------- what people wrote
+
+    def test_passages_are_pieces_of_what_a_user_wrote_in_order(self, open_format: OpenFormat) -> None:
+        @fast
+        @given(messages=conversations(self.holds), texts=st.lists(TEXTS, min_size=2, max_size=3))
+        def check(messages: list[Message], texts: list[str]) -> None:
+            for message in [*messages, Message("user", tuple(map(Text, texts)))]:
+                if message.role == "user":
+                    held = [part.text for part in message.parts if isinstance(part, Text)]
+                    _stands_in(held, [passage.text for passage in fmt.passages(message)])
+
+        fmt = opened(open_format)
+        check()
+        for message in self._said(fmt):
+            if message.role == "user":
+                held = [part.text for part in message.parts if isinstance(part, Text)]
+                _stands_in(held, [passage.text for passage in fmt.passages(message)])
+
+    def test_what_a_user_typed_plainly_is_passed_on_whole(self, open_format: OpenFormat) -> None:
+        @fast
+        @given(texts=st.lists(st.text("abcÄßя語 .,!?\n", min_size=1, max_size=40), min_size=1, max_size=3))
+        def check(texts: list[str]) -> None:
+            found = fmt.passages(Message("user", tuple(map(Text, texts))))
+            assert " ".join(passage.text for passage in found).split() == " ".join(texts).split()
+            assert not any(passage.rules for passage in found), "what is typed is no instructions file"
+
+        fmt = opened(open_format)
+        check()
+
+    def test_only_users_write_passages(self, open_format: OpenFormat) -> None:
+        @fast
+        @given(messages=conversations(self.holds | {"errors", "images", "reasoning"}))
+        def check(messages: list[Message]) -> None:
+            assert not any(fmt.passages(message) for message in messages if message.role != "user")
+
+        fmt = opened(open_format)
+        check()
+
+    def test_passages_of_a_message_are_always_the_same(self, open_format: OpenFormat) -> None:
+        fmt = opened(open_format)
+        for message in self._said(fmt):
+            assert list(fmt.passages(message)) == list(fmt.passages(message))
+
+    def _said(self, fmt: Format) -> list[Message]:
+        """The messages of the samples."""
+        parsed = (record for sample in self.samples for record in fmt.parse(ParseRequest(data=sample)))
+        return [message for record in parsed for message in record.messages]
+
     def _damaged(self) -> st.SearchStrategy[bytes]:
         """Samples with a piece cut out and other bytes in its place."""
 
@@ -290,6 +338,17 @@ def _refusal(fmt: Format, data: bytes) -> FormatError | None:
     except FormatError as error:
         return error
     return None
+
+
+def _stands_in(texts: list[str], passages: list[str]) -> None:
+    """Every passage is a piece of one of the texts, behind the passage before it."""
+    number = at = 0
+    for passage in passages:
+        assert passage, "a passage is empty"
+        while number < len(texts) and (found := texts[number].find(passage, at)) < 0:
+            number, at = number + 1, 0
+        assert number < len(texts), "a passage is no piece of a text, or not behind the one before it"
+        at = found + len(passage)
 
 
 def _by_session(records: Any) -> list[list[Parsed]]:

@@ -15,7 +15,7 @@ from attrs import evolve
 
 from lamina.errors import FormatError
 from lamina.model import ROLES, Message, Part, Text, ToolCall, ToolResult
-from lamina.protocols import ExportRequest, Parsed, ParseRequest, RenderRequest
+from lamina.protocols import ExportRequest, Parsed, ParseRequest, Passage, RenderRequest
 from lamina.sources import Calls, Source, peek
 
 LIMIT = 100_000
@@ -91,6 +91,10 @@ class SoundFormat:
                 elif isinstance(part, dict):
                     found.append(f"messages[{i}]: result without its call")
         return found + [f"messages: call {call_id} without its result" for call_id in waiting]
+
+    def passages(self, message: Message) -> Sequence[Passage]:
+        texts = (part.text.strip() for part in message.parts if isinstance(part, Text))
+        return [Passage(text) for text in texts if text] if message.role == "user" else []
 
     def export(self, request: ExportRequest) -> bytes:
         return b"".join(line + b"\n" for line in self._lines(request))
@@ -352,6 +356,72 @@ class CountsIdsFromTheEnd(SoundFormat):
         return evolve(message, parts=tuple(parts))
 
 
+class DropsWords(SoundFormat):
+    """Takes what stands behind a user's first line for a harness's."""
+
+    fails = frozenset({"test_what_a_user_typed_plainly_is_passed_on_whole"})
+
+    def passages(self, message: Message) -> Sequence[Passage]:
+        return [evolve(passage, text=passage.text.split("\n")[0]) for passage in super().passages(message)]
+
+
+class InventsWords(SoundFormat):
+    """Says who speaks, as if the user had typed it."""
+
+    fails = frozenset(
+        {
+            "test_passages_are_pieces_of_what_a_user_wrote_in_order",
+            "test_what_a_user_typed_plainly_is_passed_on_whole",
+        }
+    )
+
+    def passages(self, message: Message) -> Sequence[Passage]:
+        return [evolve(passage, text=f"user: {passage.text}") for passage in super().passages(message)]
+
+
+class SortsPassages(SoundFormat):
+    """Gives the passage of the last part first."""
+
+    fails = frozenset(
+        {
+            "test_passages_are_pieces_of_what_a_user_wrote_in_order",
+            "test_what_a_user_typed_plainly_is_passed_on_whole",
+        }
+    )
+
+    def passages(self, message: Message) -> Sequence[Passage]:
+        return super().passages(message)[::-1]
+
+
+class TakesAllForRules(SoundFormat):
+    """Takes what a user typed for an instructions file."""
+
+    fails = frozenset({"test_what_a_user_typed_plainly_is_passed_on_whole"})
+
+    def passages(self, message: Message) -> Sequence[Passage]:
+        return [evolve(passage, rules=True) for passage in super().passages(message)]
+
+
+class HearsEveryone(SoundFormat):
+    """Takes the model's words for a user's."""
+
+    fails = frozenset({"test_only_users_write_passages"})
+
+    def passages(self, message: Message) -> Sequence[Passage]:
+        return super().passages(evolve(message, role="user"))
+
+
+class TellsOnce(SoundFormat):
+    """Tells of a message only when asked for the first time."""
+
+    fails = frozenset({"test_passages_of_a_message_are_always_the_same"})
+    told: Message | None = None
+
+    def passages(self, message: Message) -> Sequence[Passage]:
+        before, self.told = self.told, message
+        return [] if message is before else super().passages(message)
+
+
 BROKEN: tuple[type[SoundFormat], ...] = (
     SniffsNothing,
     SniffsByParsing,
@@ -374,4 +444,10 @@ BROKEN: tuple[type[SoundFormat], ...] = (
     ExportsTheLast,
     ExportsAnew,
     CountsIdsFromTheEnd,
+    DropsWords,
+    InventsWords,
+    SortsPassages,
+    TakesAllForRules,
+    HearsEveryone,
+    TellsOnce,
 )
