@@ -208,21 +208,6 @@ class Brief:
         answer = self.answered.get(at)
         return answer is not None and at in self.quotes and not (stands(at + 1) and stands(answer))
 
-    def past(self, places: Iterable[int], stands: Callable[[int], bool]) -> tuple[Note, ...]:
-        """A note on the last answered request that stands as the message that it is without what came of it.
-
-        What stands before it reads as over, since the talk went on.
-
-        Args:
-            places: Positions of pages that stand so, in log order.
-            stands: Asked for positions.
-        """
-        pages = self.request.pages
-        over = [at for at in places if self.reads_open(at, stands)]
-        return tuple(
-            Note(f"{pages[at].id} was answered in {pages[self.answered[at]].id}", "answered") for at in over[-1:]
-        )
-
     def woven(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
         """The entries, with the quotes of what they page out, and the notes in the last run that is paged out.
 
@@ -631,13 +616,19 @@ def _cut(quote: Quote, left: int, request: PlanRequest) -> Quote:
 
 
 def _room(request: PlanRequest, least: int) -> int:
-    """Tokens that system, pinned and newest pages leave; at least so many, which a newest page that is too large gives."""
+    """Tokens that system, pinned and newest pages leave, but a tenth at least.
+
+    Args:
+        request: What was asked.
+        least: Where the newest page leaves a tenth, so many at least, which it gives up.
+    """
     pages, must = request.pages, set(request.pinned)
     pinned = sum(_found(pages, id)[1].tokens for id in must)
     left = request.budget - pinned - 3 * request.stub_tokens
     form = next((e.rendition for e in reversed(request.entries) if e.first == pages[-1].id), None)
     newest = form.tokens if isinstance(form, Shortened) else 0 if pages[-1].id in must else pages[-1].tokens
-    return max(left - newest, min(least, left // 2), left // 10, 0)
+    least = min(least, left // 2) if left - newest >= left // 10 else 0
+    return max(left - newest, least, left // 10, 0)
 
 
 def _found(pages: Sequence[Page], id: int) -> tuple[int, Page]:

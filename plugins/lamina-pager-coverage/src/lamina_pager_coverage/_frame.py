@@ -98,8 +98,7 @@ class Frame:
         standing = {pages[at].id for at in places}
         told = {note for one in kept for note in one.notes}
         unshown = self.brief.unshown(pages[item.end - 1].id + 1, lambda page: page >= start or page in standing)
-        past = self.brief.past(sorted(places), lambda at: at >= self.start or at in places)
-        item.notes = tuple(note for note in (*past, *unshown) if note not in told)
+        item.notes = tuple(note for note in unshown if note not in told)
         if item.notes:
             first, last = pages[item.first].id, pages[item.end - 1].id
             item.tokens = self.request.digest_tokens(first, last, item.excerpts, item.notes)

@@ -31,11 +31,11 @@ class CoverageSettings(PromiseSettings):
     """The page before the newest stays whole too if both are within this share."""
     front_share: float = _share(0.6, 0.3, 0.8)
     """Largest share for what stands of older pages: whole ones, digests and stubs."""
-    loose_ratio: float = field(default=1.45, validator=validators.ge(0), metadata={"tune": (0.7, 2.5)})
+    loose_ratio: float = field(default=1.48, validator=validators.ge(0), metadata={"tune": (0.7, 2.5)})
     """Tokens of excerpts per token of whole pages, at most: excerpts never dominate a window."""
     growth_share: float = _share(0.18, 0.05, 0.5)
     """Room left free by a compaction, as far as the newest page lets it; sets how rarely compactions come."""
-    price: float = field(default=10.2, validator=validators.ge(0), metadata={"tune": (1.0, 40.0)})
+    price: float = field(default=10.0, validator=validators.ge(0), metadata={"tune": (1.0, 40.0)})
     """What a window full of new tokens is worth at Anthropic's prices, in names used again: what gains less per token
     stays out. At other prices it is in proportion."""
     score_share: float = _share(0.3, 0.0, 0.8)
