@@ -159,6 +159,10 @@ def _unwrapped(says: str) -> tuple[str, str | None]:
     return ("\n".join(printed) if printed else says), (None if code is None else str(int(code)))
 
 
+_RULED = re.compile(r"^[=_*~#-]{4,}\s*|\s*[=_*~#-]{4,}$")
+"""What a runner puts around its sum, so that it stands in the middle of a line."""
+
+
 def telling(says: str) -> str:
     """The line of a result that tells how it went, shortened to a line's length."""
     says = _TAGGED.sub(r"\g<inside>", says) if len(says) <= _LAST else says
@@ -177,5 +181,5 @@ def telling(says: str) -> str:
 
 def short(text: str) -> str:
     """The text on one line, its beginning where it is too long."""
-    text = " ".join(text[: 20 * LINE].split())
+    text = " ".join(_RULED.sub("", text[: 20 * LINE].strip()).split())
     return text if len(text) <= LINE else text[: LINE - 1] + "…"

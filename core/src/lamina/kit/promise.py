@@ -16,11 +16,13 @@ from weakref import WeakKeyDictionary
 
 from attrs import define, evolve, field, frozen, validators
 
+from lamina.kit._notes import Notes
+from lamina.kit.brief import LABEL, Brief, Quote, found, is_out
 from lamina.kit.statements import HEAD, constraints, corrects, gist, shortened
 from lamina.kit.working import State
 from lamina.model import Page, Text
-from lamina.paging import keep_newest, plan_tokens, position
-from lamina.protocols import Digest, Entry, Excerpt, Note, PagedOut, Plan, PlanRequest, Shortened, Verbatim
+from lamina.paging import keep_newest, plan_tokens
+from lamina.protocols import Excerpt, Plan, PlanRequest, Shortened
 
 SESSIONS = 64
 """Sessions whose state is held at once; others are read anew, as far as the reach goes."""
@@ -30,8 +32,6 @@ more pages than that."""
 LONG = 400
 """Tokens from which on what a person said is shortened to its beginning, own sentences and end; the newest only beyond its
 whole share."""
-LABEL = 8
-"""Tokens of a quote's own line, about."""
 ANSWER = 40
 """Tokens of an answer that is quoted."""
 SETTLED = 3
@@ -44,7 +44,6 @@ NOTHING: Mapping[str, float] = dict.fromkeys(
     ("said_share", "rules_share", "plan_share", "state_share", "answers_share"), 0.0
 )
 """Settings of a pager that promises nothing."""
-UNDER_WAY = "the request that is open"
 
 
 def _share(default: float, most: float) -> float:
@@ -72,24 +71,6 @@ class PromiseSettings:
         return any((self.said_share, self.rules_share, self.plan_share, self.state_share, self.answers_share))
 
 
-@frozen
-class Quote:
-    """What must stand of one page that is paged out."""
-
-    at: int
-    """Position of the page."""
-    excerpt: Excerpt
-    tokens: int
-    """With its own line, about."""
-    whole: bool = True
-    """Whether it is all that a person wrote there."""
-
-    @property
-    def is_owed(self) -> bool:
-        """Whether it must stand; an answer stands where there is room for it when a digest is made."""
-        return self.excerpt.why not in ("answer", "corrected")
-
-
 @frozen(eq=False)
 class _Words:
     """What a person wrote on a page."""
@@ -99,6 +80,8 @@ class _Words:
     tokens: int
     """Of ``said``."""
     rules_tokens: int
+    shortened: dict[int, str] = field(factory=dict)
+    """``said`` in so many tokens, once it was asked for."""
 
 
 _NONE = _Words("", "", 0, 0)
@@ -114,164 +97,6 @@ class _Followed:
     """The last page that ``state`` has taken in."""
     constraints: dict[int, str] = field(factory=dict)
     """By page id."""
-
-
-@define
-class Brief:
-    """What one window must say. Positions are of the request's pages."""
-
-    request: PlanRequest
-    quotes: dict[int, Quote]
-    """By position, the most important one first."""
-    notes: tuple[Note, ...]
-    """The most important one first."""
-    note_pages: tuple[int, ...]
-    """By note, the page that shows the same where it stands."""
-    note_tokens: tuple[int, ...]
-    standing: int | None
-    """Where the open request is, if it is to stand as the message that it is."""
-    answered: Mapping[int, int]
-    """Position of a request to that of the page that ended its turn."""
-
-    @property
-    def tokens(self) -> int:
-        """What all of it costs at most, about: where a page stands, its quote costs nothing."""
-        own = 0 if self.standing is None else self.request.pages[self.standing].tokens + self.request.stub_tokens
-        quoted = sum(quote.tokens for at, quote in self.quotes.items() if at != self.standing)
-        return own + quoted + sum(self.note_tokens) + (LABEL if self.notes else 0)
-
-    def within(self, tokens: int) -> Brief:
-        """As much of it as fits, the most important first."""
-        if self.tokens <= tokens:
-            return self
-        left = tokens
-        standing = self.standing
-        if standing is not None:
-            left -= self.request.pages[standing].tokens + self.request.stub_tokens
-            if left < 0:
-                standing, left = None, tokens
-        quotes: dict[int, Quote] = {}
-        newest = next(iter(self.quotes), None)
-        for at, quote in self.quotes.items():
-            if at == standing:
-                quotes[at] = quote
-                continue
-            if at == newest and quote.tokens > left:
-                quote = _cut(quote, left, self.request)
-            if quote.tokens <= left:
-                quotes[at] = quote
-                left -= quote.tokens
-        kept: list[int] = []
-        for number, cost in enumerate(self.note_tokens):
-            if cost + LABEL * (not kept) <= left:
-                left -= cost + LABEL * (not kept)
-                kept.append(number)
-        return evolve(
-            self,
-            quotes=quotes,
-            standing=standing,
-            notes=tuple(self.notes[n] for n in kept),
-            note_pages=tuple(self.note_pages[n] for n in kept),
-            note_tokens=tuple(self.note_tokens[n] for n in kept),
-        )
-
-    def less(self) -> Brief:
-        """The same without about a quarter of it, the least important."""
-        return self.within(self.tokens - max(16, self.tokens // 4))
-
-    def between(self, begin: int, end: int, apart: Iterable[int] = ()) -> list[Excerpt]:
-        """The quotes of ``pages[begin:end]`` but for some positions, in log order."""
-        left_out = frozenset(apart)
-        found = sorted(at for at in self.quotes if begin <= at < end and at not in left_out)
-        return [self.quotes[at].excerpt for at in found]
-
-    def unshown(self, after: int, stands: Callable[[int], bool]) -> tuple[Note, ...]:
-        """The notes that pages which stand do not show already.
-
-        Args:
-            after: Id of the first page behind the notes: an open request that stands there speaks for itself.
-            stands: Asked for page ids.
-        """
-        told = [
-            page >= after if note.why == "request" else stands(page)
-            for note, page in zip(self.notes, self.note_pages, strict=True)
-        ]
-        return tuple(note for note, is_told in zip(self.notes, told, strict=True) if not is_told)
-
-    def reads_open(self, at: int, stands: Callable[[int], bool]) -> bool:
-        """Whether a request that was answered would read as if it were open: it stands, what came of it does not.
-
-        Args:
-            at: Position of a page that stands as the message that it is.
-            stands: Asked for positions.
-        """
-        answer = self.answered.get(at)
-        return answer is not None and at in self.quotes and not (stands(at + 1) and stands(answer))
-
-    def woven(self, entries: Sequence[Entry]) -> tuple[Entry, ...]:
-        """The entries, with the quotes of what they page out, and the notes in the last run that is paged out.
-
-        A request that would read as open although it was answered is paged out, and quoted.
-        """
-        pages, out = self.request.pages, list[Entry]()
-        entries = list(self._as_past(entries))
-        standing = {id for entry in entries if not _is_out(entry) for id in (entry.first, entry.last)}
-        spans = [(e.first, e.last) for e in entries if not _is_out(e)]
-
-        def stands(page: int) -> bool:
-            return page in standing or any(first <= page <= last for first, last in spans)
-
-        for entry in entries:
-            if not _is_out(entry):
-                out.append(entry)
-                continue
-            begin, end = _positions(pages, entry)
-            if self.standing is not None and begin <= self.standing < end:
-                out += self._run(entry, begin, self.standing)
-                request = pages[self.standing].id
-                out.append(Entry(request, request, Verbatim(), UNDER_WAY))
-                out += self._run(entry, self.standing + 1, end)
-            else:
-                out += self._run(entry, begin, end)
-        last = max((n for n, entry in enumerate(out) if _is_out(entry)), default=None)
-        notes = self.unshown(out[last].last + 1, stands) if last is not None else ()
-        if last is not None and notes:
-            held = out[last].rendition
-            excerpts = held.excerpts if isinstance(held, Digest) else ()
-            out[last] = evolve(out[last], rendition=Digest(excerpts, notes=notes))
-        return tuple(out)
-
-    def _as_past(self, entries: Sequence[Entry]) -> Iterator[Entry]:
-        pages = self.request.pages
-        spans = [_positions(pages, entry) for entry in entries if not _is_out(entry)]
-
-        def stands(at: int) -> bool:
-            return any(begin <= at < end for begin, end in spans)
-
-        for entry in entries:
-            begin, end = _positions(pages, entry)
-            gone = [at for at in sorted(self.answered) if begin <= at < end and self.reads_open(at, stands)]
-            if _is_out(entry) or not gone or not isinstance(entry.rendition, Verbatim):
-                yield entry
-                continue
-            for at in gone:
-                if pages[at].pinned:
-                    continue
-                if begin < at:
-                    yield evolve(entry, first=pages[begin].id, last=pages[at - 1].id)
-                yield Entry(pages[at].id, pages[at].id, PagedOut(), "answered: stands as a quote")
-                begin = at + 1
-            if begin < end:
-                yield evolve(entry, first=pages[begin].id)
-
-    def _run(self, entry: Entry, begin: int, end: int) -> Iterator[Entry]:
-        if begin >= end:
-            return
-        pages = self.request.pages
-        first, last = pages[begin].id, pages[end - 1].id
-        known = entry.rendition.excerpts if isinstance(entry.rendition, Digest) else ()
-        excerpts = merged(self.between(begin, end), [e for e in known if first <= e.page <= last])
-        yield evolve(entry, first=first, last=last, rendition=Digest(excerpts) if excerpts else PagedOut())
 
 
 class Promise:
@@ -334,7 +159,7 @@ class Promise:
         answers = self._answers(request, quotes, answered, int(settings.answers_share * budget))
         if said and said[0][0] in answered:
             standing = None
-        notes = _Notes(request.count)
+        notes = Notes(request.count)
         if settings.said_share:
             notes.requests(request, [at for at, _ in said], answered)
         state = self._state(request, followed)
@@ -365,7 +190,7 @@ class Promise:
 
     def _spoken(self, request: PlanRequest, asked: Iterable[int]) -> Iterator[tuple[int, _Words]]:
         for id in asked:
-            at, page = _found(request.pages, id)
+            at, page = found(request.pages, id)
             yield at, self._words_of(request, page)
 
     def _words_of(self, request: PlanRequest, page: Page) -> _Words:
@@ -393,7 +218,9 @@ class Promise:
         page = request.pages[at]
         if words.tokens <= most:
             return Quote(at, Excerpt(page.id, words.said, "user", True, "said"), words.tokens + LABEL)
-        text = shortened(words.said, most, request.count)
+        if most not in words.shortened:
+            words.shortened[most] = shortened(words.said, most, request.count)
+        text = words.shortened[most]
         return Quote(at, Excerpt(page.id, text, "user", True, "said, shortened"), most + LABEL, whole=False)
 
     def _rules(
@@ -434,10 +261,10 @@ class Promise:
     def _constraints(self, request: PlanRequest, followed: _Followed, ids: Iterable[int]) -> Iterator[tuple[int, str]]:
         for id in ids:
             if id not in followed.constraints:
-                _, page = _found(request.pages, id)
+                _, page = found(request.pages, id)
                 followed.constraints[id] = "\n".join(constraints(self._words_of(request, page).said))
             if followed.constraints[id]:
-                yield _found(request.pages, id)[0], followed.constraints[id]
+                yield found(request.pages, id)[0], followed.constraints[id]
 
     # ------------------------------------------------------------- what came of it
 
@@ -506,113 +333,10 @@ class Promise:
         return state
 
 
-class _Notes:
-    """Notes in the making, with the pages that show the same."""
-
-    def __init__(self, count: Callable[[Sequence[str]], Sequence[int]]) -> None:
-        self._count = count
-        self.lines: list[Note] = []
-        self.pages: list[int] = []
-        self.tokens: list[int] = []
-
-    def _add(self, text: str, why: str, page: int, tokens: int | None = None) -> None:
-        self.lines.append(Note(text, why))
-        self.pages.append(page)
-        self.tokens.append(self._count((text,))[0] + 1 if tokens is None else tokens)
-
-    def requests(self, request: PlanRequest, said: Sequence[int], answered: Mapping[int, int]) -> None:
-        """Which request is open."""
-        if not said:
-            return
-        ids = [request.pages[at].id for at in said]
-        if said[0] in answered:
-            text = f"no request is open: the last, {ids[0]}, was answered in {request.pages[answered[said[0]]].id}"
-        else:
-            before = []
-            for at, id in zip(said[1:], ids[1:], strict=True):
-                if at in answered:
-                    break
-                before.append(str(id))
-            text = f"open: what the user asked in {ids[0]}" + (f" (and in {', '.join(before[:8])})" if before else "")
-        self._add(text, "request", ids[0])
-
-    def plan(self, state: State, share: int) -> None:
-        """The plan's open items."""
-        plan = state.plan
-        if plan is None or not share:
-            return
-        done = sum(item.status == "done" for item in plan.items)
-        if not plan.open:
-            self._add(f"plan of {plan.page}: all {len(plan.items)} items done", "plan", plan.page)
-            return
-        lines = [f"- [{'in progress' if item.status == 'doing' else ' '}] {item.text}" for item in plan.open]
-        counts = [n + 1 for n in self._count(lines)]
-        kept, tokens = 0, 16
-        while kept < len(lines) and tokens + counts[kept] <= share:
-            tokens += counts[kept]
-            kept += 1
-        more = f", {len(lines) - kept} more open" if kept < len(lines) else ""
-        head = f"plan of {plan.page} ({done} of {len(plan.items)} done{more}):"
-        self._add("\n".join([head, *lines[:kept]]), "plan", plan.page, tokens)
-
-    def state(self, state: State, share: int) -> None:
-        """Commands, errors, files and dead ends, each kind's latest first, as far as they fit."""
-        made: list[tuple[str, str, int]] = []
-        for command, ran in reversed(state.ran.items()):
-            how = "failed" if ran.failed else "ran"
-            made.append(
-                (f"{how} in {ran.page}: {command}" + (f" → {ran.says}" if ran.says else ""), "command", ran.page)
-            )
-        tried = [
-            (
-                f"tried in vain in {failed.page}: {failed.call}" + (f" → {failed.says}" if failed.says else ""),
-                "dead end",
-                failed.page,
-            )
-            for failed in reversed(state.failed.values())
-            if not any(ran.page == failed.page for ran in state.ran.values())
-        ]
-        files = [(_file_line(path, file), "file", file.page) for path, file in reversed(state.files.items())]
-        changed = [
-            line for line, (_, file) in zip(files, reversed(state.files.items()), strict=True) if file.did != "read"
-        ]
-        read = [line for line in files if line not in changed]
-        lines = [*made[:3], *changed[:8], *tried[:6], *read[:4], *made[3:6], *changed[8:16]]
-        for (text, why, page), tokens in zip(lines, self._count([line for line, _, _ in lines]), strict=True):
-            if tokens + 1 <= share:
-                share -= tokens + 1
-                self._add(text, why, page, tokens + 1)
-
-
-def _file_line(path: str, file: object) -> str:
-    from lamina.kit.working import File
-
-    assert isinstance(file, File)
-    whole = (
-        f"; whole in {file.whole}" + (", changed since" if file.changed_since else "")
-        if file.whole and file.whole != file.page
-        else ""
-    )
-    return f"{file.did} in {file.page}: {path}{whole}"
-
-
-def merged(quotes: Sequence[Excerpt], others: Sequence[Excerpt]) -> tuple[Excerpt, ...]:
-    """Quotes and other excerpts in log order, the quote of a page before its other excerpts."""
-    return tuple(sorted([*quotes, *others], key=lambda excerpt: excerpt.page))
-
-
 def _labelled(quote: Quote, answer: int | None, pages: Sequence[Page]) -> Quote:
     if answer is None:
         return quote
     return evolve(quote, excerpt=evolve(quote.excerpt, label=f"user, answered in {pages[answer].id}"))
-
-
-def _cut(quote: Quote, left: int, request: PlanRequest) -> Quote:
-    if left < 2 * LABEL:
-        return quote
-    text = shortened(quote.excerpt.text, left - LABEL, request.count)
-    tokens = request.count((text,))[0] + LABEL
-    return evolve(quote, excerpt=evolve(quote.excerpt, text=text, why="said, shortened"), tokens=tokens, whole=False)
 
 
 def _room(request: PlanRequest, least: int) -> int:
@@ -623,7 +347,7 @@ def _room(request: PlanRequest, least: int) -> int:
         least: Where the newest page leaves a tenth, so many at least, which it gives up.
     """
     pages, must = request.pages, set(request.pinned)
-    pinned = sum(_found(pages, id)[1].tokens for id in must)
+    pinned = sum(found(pages, id)[1].tokens for id in must)
     left = request.budget - pinned - 3 * request.stub_tokens
     form = next((e.rendition for e in reversed(request.entries) if e.first == pages[-1].id), None)
     newest = form.tokens if isinstance(form, Shortened) else 0 if pages[-1].id in must else pages[-1].tokens
@@ -631,22 +355,5 @@ def _room(request: PlanRequest, least: int) -> int:
     return max(left - newest, least, left // 10, 0)
 
 
-def _found(pages: Sequence[Page], id: int) -> tuple[int, Page]:
-    """A page that is there, and its position; ids begin at 1 and nearly always stand without gaps."""
-    if 0 < id <= len(pages) and (page := pages[id - 1]).id == id:
-        return id - 1, page
-    at = position(pages, id)
-    assert at is not None
-    return at, pages[at]
-
-
-def _positions(pages: Sequence[Page], entry: Entry) -> tuple[int, int]:
-    return _found(pages, entry.first)[0], _found(pages, entry.last)[0] + 1
-
-
-def _is_out(entry: Entry) -> bool:
-    return isinstance(entry.rendition, PagedOut | Digest)
-
-
 def _stands(plan: Plan, page: int) -> bool:
-    return any(not _is_out(entry) and entry.first <= page <= entry.last for entry in plan.entries)
+    return any(not is_out(entry) and entry.first <= page <= entry.last for entry in plan.entries)

@@ -19,6 +19,8 @@ STATEMENT = "statement "
 """Begins the key of a line of the user's; it cannot occur in a text, because identifiers hold no spaces."""
 HELD = 256
 """Pages that are held at least before any are let go."""
+_SHAPE = 50
+"""Characters of a single call's arguments that stand in its page's label as they were given: the next call looks alike."""
 _SUBJECT = 40
 """Characters of a call's first argument in its page's label."""
 
@@ -324,6 +326,8 @@ def subject(head: Message, arguments: str) -> str:
     if not calls:
         return head.role
     names = ",".join(dict.fromkeys(call.name for call in calls))
+    if len(calls) == 1 and 2 < len(calls[0].arguments) <= _SHAPE:
+        return f"{names} {calls[0].arguments}"
     first = arguments.split("\n", 1)[0].rsplit("/", 1)[-1].strip()
     return f"{names} {first}" if len(calls) == 1 and 0 < len(first) <= _SUBJECT else names
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from lamina.kit.promise import Brief
+from lamina.kit.brief import Brief
 from lamina.protocols import PlanRequest, Shortened
 from lamina_pager_coverage._evidence import Element
 from lamina_pager_coverage._session import Item, Session

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
-from lamina.kit.promise import NOTHING, UNDER_WAY, Promise, PromiseSettings, merged
+from lamina.kit.brief import UNDER_WAY, merged
+from lamina.kit.promise import NOTHING, Promise, PromiseSettings
 from lamina.paging import keep_newest, plan_tokens, position, shorten_to
 from lamina.protocols import (
     AdmitRequest,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from lamina.kit.promise import Brief, merged
+from lamina.kit.brief import Brief, merged
 from lamina.model import Page, Text
 from lamina.paging import position
 from lamina.protocols import Digest, Entry, Excerpt, PagedOut, PlanRequest, Shortened, Verbatim
