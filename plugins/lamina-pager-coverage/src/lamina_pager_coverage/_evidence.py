@@ -19,7 +19,7 @@ STATEMENT = "statement "
 """Begins the key of a line of the user's; it cannot occur in a text, because identifiers hold no spaces."""
 HELD = 256
 """Pages that are held at least before any are let go."""
-_SHAPE = 50
+_SHAPE = 40
 """Characters of a single call's arguments that stand in its page's label as they were given: the next call looks alike."""
 _SUBJECT = 40
 """Characters of a call's first argument in its page's label."""

@@ -33,7 +33,7 @@ class CoverageSettings(PromiseSettings):
     """Largest share for what stands of older pages: whole ones, digests and stubs."""
     loose_ratio: float = field(default=1.48, validator=validators.ge(0), metadata={"tune": (0.7, 2.5)})
     """Tokens of excerpts per token of whole pages, at most: excerpts never dominate a window."""
-    growth_share: float = _share(0.18, 0.05, 0.5)
+    growth_share: float = _share(0.17, 0.05, 0.5)
     """Room left free by a compaction, as far as the newest page lets it; sets how rarely compactions come."""
     price: float = field(default=10.0, validator=validators.ge(0), metadata={"tune": (1.0, 40.0)})
     """What a window full of new tokens is worth at Anthropic's prices, in names used again: what gains less per token
