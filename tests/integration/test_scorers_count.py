@@ -19,6 +19,12 @@ scorer = "{scorer}"
 high = 0.9
 low = 0.6
 tail_share = 0.2
+# What is promised stands whatever its score; here the scorer alone is to decide.
+said_share = 0.0
+rules_share = 0.0
+plan_share = 0.0
+state_share = 0.0
+answers_share = 0.0
 
 [log]
 storage = "logs"
