@@ -196,3 +196,48 @@ def test_open_items_of_the_plan_stand_and_done_ones_are_a_count(pager):
     assert "- [in progress] write the migration\n" in text
     assert "- [ ] update the docs" in text
     assert "read the parser" not in text
+
+
+LANGUAGES = {
+    "English": ("Never touch the production database.", "write the report", "Add the export to the reports, please."),
+    "German": (
+        "Bitte nie die Produktionsdatenbank anfassen.",
+        "den Bericht schreiben",
+        "Ergänze den Export in den Berichten.",
+    ),
+    "French": ("Ne touche jamais la base de production.", "écrire le rapport", "Ajoute l'export aux rapports, merci."),
+    "Chinese": ("绝不要动生产数据库。", "写完月度报告的草稿", "请在报告里加上导出功能。"),
+    "Japanese": (
+        "本番のデータベースには絶対に触らないでください。",
+        "月次レポートの下書きを書く",
+        "レポートにエクスポートを追加してください。",
+    ),
+    "Russian": (
+        "Никогда не трогай рабочую базу данных.",
+        "написать отчёт за месяц",
+        "Добавь, пожалуйста, экспорт в отчёты.",
+    ),
+}
+
+
+@pytest.mark.parametrize("pager", PAGERS)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_requests_constraints_and_plans_stand_in_every_language(pager, language):
+    rule, item, request = LANGUAGES[language]
+    call = ToolCall(
+        "p",
+        "update_plan",
+        json.dumps({"plan": [{"step": item, "status": "pending"}, {"step": "x y z", "status": "completed"}]}),
+    )
+    said = messages([(rule, [("call", 40)])])
+    said += messages([(f"{request} ({n}) " + request * 4, [("call", 40)]) for n in range(30)])
+    said += [
+        Message("assistant", (call, ToolCall("q", "Read", "{}"))),
+        lamina.tool_result("p", "ok"),
+        lamina.tool_result("q", "line " * 300),
+    ]
+    said += messages([(request, [("call", 60)] * 8)])
+    *_, (_, window, _, _) = asyncio.run(driven(pager, said, 2500))
+    assert stands(request, window)
+    assert stands(rule, window)
+    assert any(item in m.text or any(item in c.arguments for c in m.calls) for m in window.prefix)
