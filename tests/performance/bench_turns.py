@@ -109,6 +109,26 @@ async def compaction(n: int, home: str) -> dict[str, float]:
         return {"first": first, "later": statistics.fmean(later), "worst": max(later), "tokens": tokens}
 
 
+WIDE = 100_000
+"""Tokens of a budget that people really have."""
+
+
+async def wide(n: int, home: str) -> dict[str, float]:
+    """Seconds of the compactions of a session with tools that grows turn by turn under a budget of ``WIDE`` tokens."""
+    async with lamina.open(settings={"home": home, "window": {"recall_limit": 0}}) as ctx:
+        session = await ctx.session(f"wide-{n}")
+        took: list[float] = []
+        for message in work(n, seed=1):
+            await session.add(message)
+            start_s = time.perf_counter()
+            window = await session.window(WIDE)
+            if window.compacted:
+                took.append(time.perf_counter() - start_s)
+        assert window.tokens <= WIDE
+        tokens = sum(page.tokens for page in session.pages)
+        return {"mean": statistics.fmean(took), "worst": max(took), "tokens": tokens, "compactions": len(took)}
+
+
 async def trim(messages: Sequence[lamina.Message]) -> float:
     """Seconds of one ``trim_messages`` over a session with a tiktoken list counter; arguments of calls are counted too."""
     from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage, trim_messages
@@ -190,6 +210,7 @@ def main() -> None:
         (partial(compaction, 10_000), "work"),
         (partial(turns, 1_000), "talk"),
         (partial(turns, asked.large), "talk"),
+        (partial(wide, 7_600), "work"),
     ]
     runs: list[list[dict[str, float]]] = [[] for _ in measures]
     for _ in range(RUNS):  # one after the other, so that each meets the machine in all its moods
@@ -200,7 +221,9 @@ def main() -> None:
             gc.freeze()
             with tempfile.TemporaryDirectory() as home:
                 taken.append(asyncio.run(measure(home)))
-    middle, tools, small, large = ({name: min(run[name] for run in taken) for name in taken[0]} for taken in runs)
+    middle, tools, small, large, broad = (
+        {name: min(run[name] for run in taken) for name in taken[0]} for taken in runs
+    )
     for kind, took in trims.items():
         say(f"trim_messages over 10,000 messages of {kind}, ms", min(took) * 1e3)
         say(f"trim_messages over 10,000 messages of {kind}, slowest of all runs, ms", max(took) * 1e3)
@@ -217,6 +240,8 @@ def main() -> None:
     compare("slowest compaction with tools", tools["worst"], "6", "work")
     compare("first window of talk at once", middle["first"], "6")
     compare("first window with tools at once", tools["first"], "6", "work")
+    say(f"compaction at a budget of {WIDE:,} ({broad['tokens']:,} tokens, turn by turn), ms", broad["mean"] * 1e3)
+    say(f"slowest compaction at a budget of {WIDE:,}, ms (under 100)", broad["worst"] * 1e3)
     say("turn at 1,000 messages, µs", small["mean"] * 1e6)
     say(f"turn at {asked.large:,} messages, µs", large["mean"] * 1e6)
     say(f"{asked.large:,} against 1,000 messages (at most 1.5)", large["mean"] / small["mean"])
