@@ -4,5 +4,6 @@
 - :mod:`lamina.kit.statements`: constraints and corrections in a person's words; long texts shortened around them.
 - :mod:`lamina.kit.plans`: an agent's own plan, in the shapes of many harnesses.
 - :mod:`lamina.kit.working`: files, commands and errors with their latest state.
-- :mod:`lamina.kit.promise`: what a window always says (requests, plan, working set), for any pager.
+- :mod:`lamina.kit.blocks`: content blocks of Anthropic's API that the model has no word for.
+- :mod:`lamina.kit.brief` and :mod:`lamina.kit.promise`: what a window always says (requests, plan, working set), for any pager.
 """

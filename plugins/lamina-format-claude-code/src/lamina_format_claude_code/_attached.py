@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.documents import pages
+from lamina.kit.blocks import FAMILY
 from lamina.model import Image, Opaque, Part, Text
-from lamina_format_claude_code._blocks import FAMILY, content
+from lamina_format_claude_code._blocks import content
 
 
 def attached(line: dict[str, Any]) -> list[Part]:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from lamina.kit.blocks import FAMILY
 from lamina.model import Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.sources import as_object
 from lamina.verbatim import LeftOut, foreign, members
-from lamina_format_claude_code._blocks import FAMILY
 from lamina_format_claude_code._read import PROMPT
 
 _SPACE = uuid.UUID("6f3c1d0e-6a57-4c0a-9f5e-6c616d696e61")
