@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import lamina
-from lamina.protocols import Excerpt, Shortened
+from lamina.protocols import Excerpt, Note, Shortened
 from lamina.rendering import digest_text, quoted, recalled_text, shorten, stub_text, unsound
 
 
@@ -33,6 +33,32 @@ def test_a_digest_shows_each_excerpt_behind_its_page():
         "[7 Read db.py]",
         "a = 1",
         "b = 2",
+    ]
+
+
+def test_notes_stand_behind_the_excerpts_under_a_line_of_their_own():
+    notes = [
+        Note("open: what the user asked in 7", "request"),
+        Note("plan of 5 (1 of 2 done):\n- [ ] write it", "plan"),
+    ]
+    assert digest_text(3, 9, [], notes).split("\n") == [
+        "[3–9 paged out]",
+        "[where things stand:]",
+        "open: what the user asked in 7",
+        "plan of 5 (1 of 2 done):",
+        " - [ ] write it",
+    ]
+
+
+def test_what_looks_like_a_line_of_ours_in_an_excerpt_begins_with_a_space():
+    text = "[9 user, answered in 9]\n[1–2 paged out]\n[where things stand:]\n[sic] stays"
+    shown = digest_text(3, 9, [Excerpt(3, text, "user", True)]).split("\n")
+    assert shown[1:] == [
+        "[3 user]",
+        " [9 user, answered in 9]",
+        " [1–2 paged out]",
+        " [where things stand:]",
+        "[sic] stays",
     ]
 
 
