@@ -198,6 +198,14 @@ def test_open_items_of_the_plan_stand_and_done_ones_are_a_count(pager):
     assert "read the parser" not in text
 
 
+def test_the_first_request_was_answered_before_the_next_one_also_where_others_are_left_out():
+    session = [
+        (f"Then handle part {n} of the import, with all that belongs to it. " * 6, [("reply", 40)]) for n in range(60)
+    ]
+    *_, (_, window, _, _) = asyncio.run(driven("keep-last", messages(session), 1500))
+    assert "[1 user, answered in 2]" in "\n".join(m.text for m in window.prefix)
+
+
 LANGUAGES = {
     "English": ("Never touch the production database.", "write the report", "Add the export to the reports, please."),
     "German": (

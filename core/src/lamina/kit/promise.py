@@ -10,6 +10,7 @@ the newest request, where it is open, stands as the message that it is.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from weakref import WeakKeyDictionary
@@ -38,6 +39,8 @@ SETTLED = 3
 """Newest pages that may still change: what they say is taken in anew each time."""
 LOOKED = 100
 """Older messages of the user that are looked through for constraints at one compaction; they are remembered."""
+NEXT = 32
+"""Messages in the user's role that are looked through for the next one that a person wrote."""
 ROUNDS = 3
 """So often a plan is made anew for what the brief takes from it."""
 NOTHING: Mapping[str, float] = dict.fromkeys(
@@ -272,7 +275,9 @@ class Promise:
         """Position of a request to that of the page that ended the turn: the agent's words without a call."""
         out: dict[int, int] = {}
         end = len(request.pages)
-        for at in said:
+        for number, at in enumerate(said):
+            if number and number == len(said) - 1:
+                end = self._next(request, at)  # between the first and the newest some may not be among these
             for back in range(end - 1, max(at, end - 5), -1):
                 page = request.pages[back]
                 if page.role == "assistant" and len(page.messages) == 1 and not page.messages[0].calls:
@@ -280,6 +285,12 @@ class Promise:
                     break
             end = at
         return out
+
+    def _next(self, request: PlanRequest, at: int) -> int:
+        """Position of the next page on which a person wrote something; the end if none of the next ones is."""
+        behind = bisect_right(request.asked, request.pages[at].id)
+        spoken = self._spoken(request, islice(request.asked, behind, behind + NEXT))
+        return next((place for place, words in spoken if words.said), len(request.pages))
 
     def _answers(
         self, request: PlanRequest, quotes: Mapping[int, Quote], answered: Mapping[int, int], share: int
