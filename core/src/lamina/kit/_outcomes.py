@@ -82,7 +82,7 @@ class Outcome:
 
     failed: bool
     says: str
-    """The line that tells, shortened to a line's length."""
+    """The line that tells, shortened to a line's length; empty where nobody asks: of a success that builds nothing."""
     refused: bool = False
     """Whether a person did not want it."""
 
@@ -105,7 +105,7 @@ def outcome(result: ToolResult, *, command: bool = False, builds: bool = False, 
         failed = result.error or _went_wrong(text, head, code, command=command, builds=builds)
     else:
         failed = text.startswith("<tool_use_error>")
-    return Outcome(failed, telling(text))
+    return Outcome(failed, telling(text) if failed or builds else "")
 
 
 def _went_wrong(text: str, head: str, code: str | None, *, command: bool, builds: bool) -> bool:

@@ -27,7 +27,7 @@ from lamina.protocols import Excerpt, Plan, PlanRequest, Shortened
 
 SESSIONS = 64
 """Sessions whose state is held at once; others are read anew, as far as the reach goes."""
-REACH_TOKENS, REACH, REACH_PAGES = 48_000, 6, 400
+REACH_TOKENS, REACH, REACH_PAGES = 48_000, 6, 250
 """Of a session that comes all at once, so many of the newest tokens, or budgets of them, are read for plan and state; in no
 more pages than that."""
 LONG = 400
