@@ -34,7 +34,7 @@ LARGE = 48
 """Tokens from which on a lossless shorter form is worth asking for when a page enters."""
 WIDE = 1.5
 """Candidates of so many times the room are looked at closely."""
-NAME = 4
+NAME = 8
 """Tokens of the budget for each name that is examined: many more than excerpts could show."""
 PROSE = 400
 """Tokens up to which a message without calls and results is left as it is."""

@@ -61,7 +61,7 @@ class CoverageSettings(PromiseSettings):
     work: int = field(default=5000, validator=validators.gt(0))
     """Candidates times lengths compared at a compaction, about; bounds its time."""
     live: int = field(default=2000, validator=validators.gt(0))
-    """Names examined at a compaction, or one for each four tokens of the budget where that is more; bounds its time."""
+    """Names examined at a compaction, or one for each eight tokens of the budget where that is more; bounds its time."""
     reach_tokens: int = field(default=48_000, validator=validators.gt(0))
     """Of a session that comes all at once, so many of the newest tokens are examined, or six budgets of them where that
     is more; bounds the first compaction."""
