@@ -294,15 +294,15 @@ class CoveragePager:
         for quote in frame.brief.quotes.values():
             if quote.is_owed:
                 shown.update(identifiers(quote.excerpt.text))
-        for note in frame.brief.notes:
-            shown.update(identifiers(note.text))
         return shown
 
     def _shown(
         self, frame: Frame, kept: list[Item], value: Mapping[str, float], candidates: Mapping[int, Sequence[str]]
     ) -> Shown:
         elements = frame.session.evidence.elements
-        out = Shown()
+        # A note names a thing; what stands around it where it was said is still worth showing.
+        noted = (name for note in frame.brief.notes for name in identifiers(note.text))
+        out = Shown(named={name for name in noted if name in value})
         for item in kept:
             out.tokens += item.tokens
             out.solid += item.solid
