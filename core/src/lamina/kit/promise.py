@@ -63,7 +63,7 @@ class PromiseSettings:
     """Instructions files of the project, and constraints in older messages, up to this share beside it."""
     plan_share: float = _share(0.1, 0.2)
     """Open items of the agent's own plan."""
-    state_share: float = _share(0.04, 0.15)
+    state_share: float = _share(0.03, 0.15)
     """Files, commands, errors and dead ends with their latest state."""
     answers_share: float = _share(0.01, 0.15)
     """What was answered to a request, and what a correction corrects."""

@@ -35,7 +35,7 @@ class CoverageSettings(PromiseSettings):
     """Tokens of excerpts per token of whole pages, at most: excerpts never dominate a window."""
     growth_share: float = _share(0.17, 0.05, 0.5)
     """Room left free by a compaction, as far as the newest page lets it; sets how rarely compactions come."""
-    price: float = field(default=10.0, validator=validators.ge(0), metadata={"tune": (1.0, 40.0)})
+    price: float = field(default=10.5, validator=validators.ge(0), metadata={"tune": (1.0, 40.0)})
     """What a window full of new tokens is worth at Anthropic's prices, in names used again: what gains less per token
     stays out. At other prices it is in proportion."""
     score_share: float = _share(0.3, 0.0, 0.8)
