@@ -49,23 +49,24 @@ NOTHING: Mapping[str, float] = dict.fromkeys(
 """Settings of a pager that promises nothing."""
 
 
-def _share(default: float, most: float) -> float:
-    return field(default=default, validator=[validators.ge(0), validators.le(1)], metadata={"tune": (0.0, most)})
+def _share(default: float) -> float:
+    # Not to be tuned: a search for names that come back would give up what was asked for.
+    return field(default=default, validator=[validators.ge(0), validators.le(1)], metadata={"tune": None})
 
 
 @frozen
 class PromiseSettings:
     """Shares are of the window's budget, and upper bounds: what is not there costs nothing. 0 promises nothing."""
 
-    said_share: float = _share(0.2, 0.4)
+    said_share: float = _share(0.2)
     """What people wrote stands up to this share: the newest request, the first, then the newest."""
-    rules_share: float = _share(0.1, 0.2)
+    rules_share: float = _share(0.1)
     """Instructions files of the project, and constraints in older messages, up to this share beside it."""
-    plan_share: float = _share(0.1, 0.2)
+    plan_share: float = _share(0.1)
     """Open items of the agent's own plan."""
-    state_share: float = _share(0.03, 0.15)
+    state_share: float = _share(0.03)
     """Files, commands, errors and dead ends with their latest state."""
-    answers_share: float = _share(0.01, 0.15)
+    answers_share: float = _share(0.01)
     """What was answered to a request, and what a correction corrects."""
 
     @property

@@ -14,7 +14,7 @@ the GPT-5 family (0.1; 0.25 for GPT-4.1 and 0.5 for GPT-4o: set ``cache_read``),
 """
 
 KNOWN = {"tune": None}
-"""Of settings that the provider decides: not to be tuned."""
+"""Of settings that the provider decides, or that promise something: not to be tuned."""
 
 
 def _share(default: float, *tune: float) -> float:
@@ -67,7 +67,7 @@ class CoverageSettings(PromiseSettings):
     is more; bounds the first compaction."""
     talk_pages: int = field(default=2, validator=validators.ge(0), metadata={"tune": (1, 6)})
     """In a session of talk, so many newest pages stay whole."""
-    talk_said_share: float = _share(0.02, 0.0, 0.2)
+    talk_said_share: float = field(default=0.02, validator=[validators.ge(0), validators.le(1)], metadata=KNOWN)
     """In a session of talk, what the user wrote stands whole up to this share, and constraints in it up to as much again;
     the rest is covered like what everybody says."""
     talk_reach_tokens: int = field(default=30_000, validator=validators.gt(0))
