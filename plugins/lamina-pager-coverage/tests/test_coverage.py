@@ -259,7 +259,7 @@ def with_scores(request, scores):
 def test_of_two_equal_pages_the_one_that_the_scorer_prefers_is_shown(liked, kept, lost):
     request = plan_request(two_files(), 330)
     scores = {2: 0.0, 3: 0.0, liked: 1.0}
-    (plan,) = planned(CoverageSettings(score_share=0.9, growth_share=0.15, **NOTHING), with_scores(request, scores))
+    (plan,) = planned(CoverageSettings(score_share=0.9, growth_share=0.15, price=8.0, **NOTHING), with_scores(request, scores))
     assert kept in shown(plan)
     assert lost not in shown(plan)
 
@@ -267,7 +267,7 @@ def test_of_two_equal_pages_the_one_that_the_scorer_prefers_is_shown(liked, kept
 @pytest.mark.parametrize(("faulted", "kept", "lost"), [(2, "alpha", "omega"), (3, "omega", "alpha")])
 def test_of_two_equal_pages_the_one_that_was_missed_before_is_shown(faulted, kept, lost):
     (plan,) = planned(
-        CoverageSettings(score_share=0.0, growth_share=0.15, **NOTHING),
+        CoverageSettings(score_share=0.0, growth_share=0.15, price=8.0, **NOTHING),
         plan_request(two_files(), 330, faults={faulted: 3}),
     )
     assert kept in shown(plan)
