@@ -259,7 +259,9 @@ def with_scores(request, scores):
 def test_of_two_equal_pages_the_one_that_the_scorer_prefers_is_shown(liked, kept, lost):
     request = plan_request(two_files(), 330)
     scores = {2: 0.0, 3: 0.0, liked: 1.0}
-    (plan,) = planned(CoverageSettings(score_share=0.9, growth_share=0.15, price=8.0, **NOTHING), with_scores(request, scores))
+    (plan,) = planned(
+        CoverageSettings(score_share=0.9, growth_share=0.15, price=8.0, **NOTHING), with_scores(request, scores)
+    )
     assert kept in shown(plan)
     assert lost not in shown(plan)
 
