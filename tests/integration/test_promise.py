@@ -186,12 +186,18 @@ def test_open_items_of_the_plan_stand_and_done_ones_are_a_count(pager):
     items = [("read the parser", "completed"), ("write the migration", "in_progress"), ("update the docs", "pending")]
     plan = {"todos": [{"content": text, "status": status} for text, status in items]}
     call = ToolCall("p", "TodoWrite", json.dumps(plan))
-    said = [lamina.user("Move us to the new parser."), Message("assistant", (call,)), lamina.tool_result("p", "ok")]
+    # With a large result beside it the call does not stand itself: then the notes must say it.
+    read = ToolCall("q", "Read", "{}")
+    said = [
+        lamina.user("Move us to the new parser."),
+        Message("assistant", (call, read)),
+        lamina.tool_result("p", "ok"),
+    ]
+    said += [lamina.tool_result("q", "a line of the parser as it was " * 120)]
     said += messages([("Go on.", [("call", 100)] * 8)])
     *_, (_, window, _, _) = asyncio.run(driven(pager, said, 1500))
     text = "\n".join(m.text for m in window.prefix)
-    if any(message.calls and message.calls[0].name == "TodoWrite" for message in window.prefix):
-        return  # the call itself stands, so that nothing else need say it
+    assert not any(call.name == "TodoWrite" for message in window.prefix for call in message.calls)
     assert "(1 of 3 done)" in text
     assert "- [in progress] write the migration\n" in text
     assert "- [ ] update the docs" in text
