@@ -8,7 +8,7 @@ import pytest
 from attrs import frozen
 
 import lamina
-from lamina.identifiers import identifiers
+from lamina.kit.identifiers import identifiers
 from lamina.model import Message, Page, ToolCall, ToolResult
 from lamina.protocols import CompressRequest
 

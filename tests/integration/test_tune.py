@@ -18,10 +18,10 @@ from attrs import evolve, field, frozen
 from lamina.config import load
 from lamina.errors import ConfigError, LaminaError
 from lamina.hookspecs import hookimpl
-from lamina.paging import keep_newest
+from lamina.kit.paging import keep_newest
 from lamina.plugins import add, discover
-from lamina.tuning import Choices, Range, domains
 from lamina_command_replay import _command, _tune
+from lamina_command_replay.tuning import Choices, Range, domains
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "docs" / "examples" / "sample-session.jsonl"

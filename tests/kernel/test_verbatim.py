@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 import lamina
 from lamina._pages import joined
 from lamina._records import Said, decode, encode
-from lamina.documents import pages
-from lamina.images import mended, readable
+from lamina.kit.documents import pages
+from lamina.kit.images import mended, readable
+from lamina.kit.sources import Source
 from lamina.model import Image, Message, Opaque, Reasoning, Text, ToolCall, ToolResult
 from lamina.protocols import ParseRequest, Shortened, TellingFormat
 from lamina.rendering import shorten
-from lamina.sources import Source
 from lamina.testing.pages import page
 from lamina.verbatim import Ids, LeftOut, extra, foreign, members, named, unmarked
 

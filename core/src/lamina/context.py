@@ -29,7 +29,6 @@ from lamina.memory import Memories, Moved
 from lamina.model import Hit, Memory, MemoryKind, Page
 from lamina.protocols import Format, Get, Parsed, ParseRequest, Scan
 from lamina.session import Imported, Session, SessionInfo, Shared
-from lamina.sources import Source
 from lamina.tools import Registry
 from lamina.verbatim import whole
 
@@ -200,7 +199,8 @@ class Context:
             FormatError: None fits; says which are installed. Or the data is in no encoding that any of them reads.
         """
         request = ParseRequest(data=data, source=source)
-        Source(request).readable()
+        if request.unreadable:
+            raise FormatError(request.unreadable, source, 1)
         sure = {name: form.sniff(request) for name, form in self.formats.items()}
         best = max(sure, key=lambda n: sure[n], default=None)
         if best is None or sure[best] <= 0:

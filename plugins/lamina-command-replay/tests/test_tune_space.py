@@ -15,10 +15,10 @@ from lamina.config import load
 from lamina.errors import ConfigError, PluginError
 from lamina.hookspecs import Hooks, hookimpl
 from lamina.plugins import Catalogue, add
-from lamina.tuning import Choices, Range
 from lamina_command_replay._player import laid
 from lamina_command_replay._space import LONGEST, Point, Space, moved
 from lamina_command_replay._tune_report import _changes
+from lamina_command_replay.tuning import Choices, Range
 
 
 @frozen

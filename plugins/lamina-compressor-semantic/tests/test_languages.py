@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from lamina.identifiers import identifiers
+from lamina.kit.identifiers import identifiers
 from lamina.model import assistant, user
 from lamina.protocols import CompressRequest
 from lamina.testing.pages import count_words, page, tool_page

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lamina.identifiers import identifiers
+from lamina.kit.identifiers import identifiers
 from lamina.model import Message, Reasoning, Text, ToolCall, assistant, system, tool_result, user
 from lamina.protocols import CompressRequest
 from lamina.testing.pages import count_words, message_tokens, page, shorten, tool_page

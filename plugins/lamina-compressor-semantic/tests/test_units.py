@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lamina.identifiers import identifiers
+from lamina.kit.identifiers import identifiers
 from lamina_compressor_semantic._units import LONG, units
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

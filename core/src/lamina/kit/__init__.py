@@ -5,5 +5,10 @@
 - :mod:`lamina.kit.plans`: an agent's own plan, in the shapes of many harnesses.
 - :mod:`lamina.kit.working`: files, commands and errors with their latest state.
 - :mod:`lamina.kit.blocks`: content blocks of Anthropic's API that the model has no word for.
+- :mod:`lamina.kit.sources`: reading recordings: records with exact slices, errors with their line, limits.
+- :mod:`lamina.kit.images` and :mod:`lamina.kit.documents`: what a picture or a PDF is, from its bytes.
+- :mod:`lamina.kit.keys`: what keys and scans of storages may be.
+- :mod:`lamina.kit.paging`: what pagers share: positions, the tokens of a plan, a layout to try changes on.
+- :mod:`lamina.kit.identifiers`: names and words of a text, in every script.
 - :mod:`lamina.kit.brief` and :mod:`lamina.kit.promise`: what a window always says (requests, plan, working set), for any pager.
 """

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lamina.documents import pages
+from lamina.kit.documents import pages
 from lamina.model import Opaque
 from lamina.verbatim import unmarked
 

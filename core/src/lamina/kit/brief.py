@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from attrs import define, evolve, frozen
 
+from lamina.kit.paging import position
 from lamina.kit.statements import shortened
 from lamina.model import Page
-from lamina.paging import position
 from lamina.protocols import Digest, Entry, Excerpt, Note, PagedOut, PlanRequest, Verbatim
 
 LABEL = 8

@@ -19,10 +19,10 @@ from attrs import define, evolve, field, frozen, validators
 
 from lamina.kit._notes import Notes
 from lamina.kit.brief import LABEL, Brief, Quote, found, is_out
+from lamina.kit.paging import keep_newest, plan_tokens
 from lamina.kit.statements import HEAD, constraints, corrects, gist, shortened
 from lamina.kit.working import State
 from lamina.model import Page, Text
-from lamina.paging import keep_newest, plan_tokens
 from lamina.protocols import Excerpt, Plan, PlanRequest, Shortened
 
 SESSIONS = 64

@@ -40,6 +40,15 @@ class ParseRequest:
     strict: bool = False
     """Whether to refuse the source for a damaged record, instead of skipping it."""
 
+    @property
+    def unreadable(self) -> str | None:
+        """Why the data is no UTF-8 from its first bytes on, and what to do; ``None`` where it may be."""
+        head = self.data[:64]
+        # JSON begins with ASCII, and every second byte of UTF-16's ASCII is zero. Zeros alone are no text at all.
+        if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (b"\0" in head[:4] and head.strip(b"\0")):
+            return "UTF-16 or binary data, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8"
+        return None
+
 
 @frozen
 class RenderRequest:

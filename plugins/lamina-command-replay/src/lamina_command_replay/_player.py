@@ -13,12 +13,12 @@ from attrs import evolve
 from lamina.config import TABLES, Config, load
 from lamina.errors import ConfigError
 from lamina.plugins import Offer
-from lamina.tuning import for_trials
 from lamina_command_replay._recording import Recording, read, steps_of
 from lamina_command_replay._replay import IN_MEMORY, Outcome, ReplayError, replay
 from lamina_command_replay._schedule import Case
 from lamina_command_replay._space import Point, Space
 from lamina_command_replay._texts import Texts
+from lamina_command_replay.tuning import for_trials
 
 if TYPE_CHECKING:
     from lamina import Context

@@ -1,7 +1,7 @@
 """The configurations that may be tried: those of the installed parts, around the user's own one.
 
 Nothing here knows a part by its name. Which pagers, compressors and scorers there are says the catalogue, and which of
-their settings are worth changing say their settings classes (:mod:`lamina.tuning`).
+their settings are worth changing say their settings classes (:mod:`lamina_command_replay.tuning`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from attrs import evolve, frozen
 
 from lamina.config import TABLES, Config
 from lamina.errors import ConfigError, LaminaError, PluginError
-from lamina.tuning import Choices, Domain, Range, domains, for_trials
+from lamina_command_replay.tuning import Choices, Domain, Range, domains, for_trials
 
 LONGEST = 4
 """So many compressors in a chain are tried, unless the user's own chain is longer."""

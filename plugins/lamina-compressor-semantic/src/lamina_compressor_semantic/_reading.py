@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from attrs import frozen
 
-from lamina.identifiers import identifiers, words
+from lamina.kit.identifiers import identifiers, words
 from lamina.model import Page, Text, ToolCall, ToolResult
 from lamina.protocols import CompressRequest
 from lamina_compressor_semantic._cues import asks, cues

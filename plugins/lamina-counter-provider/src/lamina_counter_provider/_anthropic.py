@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from attrs import evolve, frozen
 
-from lamina.images import size
+from lamina.kit.images import size
 from lamina.protocols import Counter, CountRequest, ImagesRequest, ToolsRequest
 from lamina_counter_provider._models import rule_of
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from lamina.images import size
+from lamina.kit.images import size
 from lamina.protocols import Counter, CountRequest, ImagesRequest, ToolSpec, ToolsRequest
 from lamina_counter_provider._models import rule_of
 

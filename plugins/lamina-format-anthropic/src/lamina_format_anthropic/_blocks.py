@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lamina.kit.blocks import opaque
+from lamina.kit.sources import arguments, as_object
 from lamina.model import Image, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
-from lamina.sources import arguments, as_object
 from lamina.verbatim import extra
 from lamina_format_anthropic._rules import FAILED, FAMILY, NO_OUTPUT
 

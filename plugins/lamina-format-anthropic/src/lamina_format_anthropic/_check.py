@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lamina.images import readable
+from lamina.kit.images import readable
 from lamina.verbatim import MARK
 from lamina_format_anthropic._images import too_many
 from lamina_format_anthropic._rules import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lamina.images import readable, size
+from lamina.kit.images import readable, size
 from lamina.model import Image
 from lamina_format_anthropic._rules import IMAGE_BYTES, IMAGE_SIDE, MANY_IMAGES, MANY_SIDE, MEDIA, MOST_IMAGES
 

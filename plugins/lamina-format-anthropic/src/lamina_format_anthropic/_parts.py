@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.images import mended
+from lamina.kit.images import mended
+from lamina.kit.sources import as_object
 from lamina.model import Extra, Image, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
-from lamina.sources import as_object
 from lamina.verbatim import Ids, LeftOut, foreign, members, named, unmarked
 from lamina_format_anthropic._images import refused, short
 from lamina_format_anthropic._rules import FAILED, FAMILY, INSIDE, KNOWN, NAME_CHARS, NO_OUTPUT, fits

@@ -8,9 +8,9 @@ from typing import Any
 from attrs import define, evolve, field
 
 from lamina.errors import FormatError
+from lamina.kit.sources import DAMAGED, ORPHAN, Calls, Source, arguments
 from lamina.model import Message, Opaque, Part, Role, Text, ToolCall, ToolResult
 from lamina.protocols import Parsed, ParseRequest
-from lamina.sources import DAMAGED, ORPHAN, Calls, Source, arguments
 from lamina_format_anthropic._blocks import MalformedError, content
 from lamina_format_anthropic._rules import RESULTS, SERVER_CALLS
 
@@ -33,7 +33,7 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
     A conversation is an object with ``messages``; its ``system`` is a message that comes first, its ``id`` or
     ``conv_id`` names the session, its other members are frame. A user's message with tool results gives a tool
     message, and a user message with what else it says. Ids of calls that repeat within a conversation are made
-    unique as :class:`lamina.sources.Calls` says. Messages of the assistant that the provider paused in, so that a
+    unique as :class:`lamina.kit.sources.Calls` says. Messages of the assistant that the provider paused in, so that a
     tool of its own answers in the next one, are one message in pieces (``Message.group``).
 
     A result whose call is not there is skipped and counted; so is a half-written record, unless the request is

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.documents import pages
 from lamina.kit.blocks import FAMILY
+from lamina.kit.documents import pages
 from lamina.model import Image, Opaque, Part, Text
 from lamina_format_claude_code._blocks import content
 

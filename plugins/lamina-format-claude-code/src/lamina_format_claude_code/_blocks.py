@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lamina.kit.blocks import FAMILY, opaque
+from lamina.kit.sources import arguments
 from lamina.model import Image, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
-from lamina.sources import arguments
 from lamina.verbatim import extra
 
 

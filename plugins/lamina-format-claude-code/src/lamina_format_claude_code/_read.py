@@ -10,9 +10,9 @@ from typing import Any
 from attrs import define, field
 
 from lamina.errors import DamagedError, FormatError
+from lamina.kit.sources import DAMAGED, ORPHAN, Source
 from lamina.model import Message, Opaque, Part, Text, ToolCall, ToolResult
 from lamina.protocols import Parsed, ParseRequest
-from lamina.sources import DAMAGED, ORPHAN, Source
 from lamina_format_claude_code._attached import attached
 from lamina_format_claude_code._blocks import MalformedError, content
 from lamina_format_claude_code._branches import BRANCH, REPEATED, left

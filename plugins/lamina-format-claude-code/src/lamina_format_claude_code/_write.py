@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lamina.kit.blocks import FAMILY
+from lamina.kit.sources import as_object
 from lamina.model import Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
-from lamina.sources import as_object
 from lamina.verbatim import LeftOut, foreign, members
 from lamina_format_claude_code._read import PROMPT
 

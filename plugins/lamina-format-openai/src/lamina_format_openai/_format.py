@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lamina.kit import harness
+from lamina.kit.sources import MAX_RECORD_BYTES, peek
 from lamina.model import Message
 from lamina.protocols import ExportRequest, Parsed, ParseRequest, Passage, RenderRequest
-from lamina.sources import MAX_RECORD_BYTES, peek
 from lamina.verbatim import LeftOut
 from lamina_format_openai._check import faults
 from lamina_format_openai._read import read

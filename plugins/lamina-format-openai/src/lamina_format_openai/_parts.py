@@ -7,9 +7,9 @@ from typing import Any
 
 from attrs import evolve
 
-from lamina.documents import pages
+from lamina.kit.documents import pages
+from lamina.kit.sources import arguments
 from lamina.model import Extra, Image, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
-from lamina.sources import arguments
 from lamina.verbatim import extra, unmarked
 from lamina_format_openai._rules import FAMILY
 

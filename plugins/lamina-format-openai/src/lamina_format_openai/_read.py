@@ -8,9 +8,9 @@ from typing import Any
 from attrs import evolve
 
 from lamina.errors import FormatError
+from lamina.kit.sources import DAMAGED, ORPHAN, Calls, Source, arguments
 from lamina.model import Extra, Image, Message, Opaque, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from lamina.protocols import Parsed, ParseRequest
-from lamina.sources import DAMAGED, ORPHAN, Calls, Source, arguments
 from lamina.verbatim import extra
 from lamina_format_openai._parts import MalformedError, content
 from lamina_format_openai._rules import FAMILY
@@ -31,7 +31,7 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
     """Read an array of messages, a conversation, a set of conversations, or messages one a line.
 
     A conversation is an object with ``messages``; its ``id`` or ``conv_id`` names the session, its other members
-    are frame. Ids of calls that repeat within a conversation are made unique as :class:`lamina.sources.Calls`
+    are frame. Ids of calls that repeat within a conversation are made unique as :class:`lamina.kit.sources.Calls`
     says; a result answers the oldest open call of its id, else the one of it that was answered last.
 
     A result whose call is not there is skipped and counted; so is a half-written record, unless the request is

@@ -10,7 +10,7 @@ import json
 import re
 from functools import lru_cache
 
-from lamina.sources import as_object
+from lamina.kit.sources import as_object
 
 FAMILY = "openai"
 

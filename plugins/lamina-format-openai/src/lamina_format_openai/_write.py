@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from lamina.images import mended, readable
+from lamina.kit.images import mended, readable
 from lamina.model import Extra, Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.rendering import OPENING
 from lamina.verbatim import Ids, LeftOut, foreign, members, named

@@ -9,8 +9,8 @@ from attrs import Attribute, field, frozen, validators
 
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
+from lamina.kit.paging import Layout, shorten_to
 from lamina.kit.promise import Promise, PromiseSettings
-from lamina.paging import Layout, shorten_to
 from lamina.protocols import AdmitRequest, Pager, Plan, PlanRequest, Pressure, Shortened
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
 from lamina.kit.brief import UNDER_WAY, merged
+from lamina.kit.paging import keep_newest, plan_tokens, position, shorten_to
 from lamina.kit.promise import NOTHING, Promise, PromiseSettings
-from lamina.paging import keep_newest, plan_tokens, position, shorten_to
 from lamina.protocols import (
     AdmitRequest,
     Digest,

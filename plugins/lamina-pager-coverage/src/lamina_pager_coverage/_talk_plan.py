@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from lamina.kit.brief import Brief, merged
+from lamina.kit.paging import position
 from lamina.model import Page, Text
-from lamina.paging import position
 from lamina.protocols import Digest, Entry, Excerpt, PagedOut, PlanRequest, Shortened, Verbatim
 from lamina_pager_coverage._cover import choose, lines
 from lamina_pager_coverage._settings import CoverageSettings

@@ -9,8 +9,8 @@ from attrs import frozen
 
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
+from lamina.kit.paging import keep_newest
 from lamina.kit.promise import Promise, PromiseSettings
-from lamina.paging import keep_newest
 from lamina.protocols import AdmitRequest, Pager, Plan, PlanRequest, Pressure, Shortened
 
 
@@ -38,7 +38,7 @@ class KeepLastPager:
         return None
 
     async def plan(self, request: PlanRequest) -> Plan:
-        """Keep the newest pages that fit, and page out all before them; see :func:`lamina.paging.keep_newest`."""
+        """Keep the newest pages that fit, and page out all before them; see :func:`lamina.kit.paging.keep_newest`."""
         return await self._promise.keep(request, keep_newest)
 
 

@@ -10,8 +10,8 @@ from itertools import islice
 
 from attrs import evolve, frozen
 
+from lamina.kit.paging import keep_newest, position, shorten_to
 from lamina.kit.promise import Promise
-from lamina.paging import keep_newest, position, shorten_to
 from lamina.protocols import AdmitRequest, Plan, PlanRequest, Pressure, Shortened
 from lamina_pager_knapsack import KnapsackSettings
 from lamina_pager_knapsack._hulls import Option, choose

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from attrs import frozen
 
-from lamina.paging import position
+from lamina.kit.paging import position
 from lamina.protocols import Digest, Entry, PagedOut, PlanRequest, Rendition, Shortened, Verbatim
 
 

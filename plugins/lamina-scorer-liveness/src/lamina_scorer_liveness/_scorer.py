@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
-from lamina.identifiers import identifiers
+from lamina.kit.identifiers import identifiers
 from lamina.model import Page
 from lamina.protocols import ScoreRequest
 from lamina_scorer_liveness import LivenessSettings

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
-from lamina.identifiers import words
+from lamina.kit.identifiers import words
 from lamina.model import Page
 
 K1, B = 1.2, 0.75

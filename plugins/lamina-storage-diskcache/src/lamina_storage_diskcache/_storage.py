@@ -18,7 +18,7 @@ import diskcache
 
 from lamina.errors import ClosedError, ConflictError, IntegrityError, StorageError
 from lamina.host import Host
-from lamina.keys import check_commit, check_keys, check_scan, check_text, prefix_end
+from lamina.kit.keys import check_commit, check_keys, check_scan, check_text, prefix_end
 from lamina.protocols import Capability, Commit, Get, Record, Scan
 from lamina_storage_diskcache._disk import SafeDisk
 

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
 
 from lamina.errors import CapabilityError, ClosedError, ConflictError, StorageError
-from lamina.keys import check_commit, check_keys, check_scan, prefix_end
+from lamina.kit.keys import check_commit, check_keys, check_scan, prefix_end
 from lamina.protocols import Capability, Commit, Get, Record, Scan
 
 _FEW = 16

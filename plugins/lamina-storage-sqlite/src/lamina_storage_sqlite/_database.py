@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lamina.errors import ConflictError, IntegrityError, StorageError
-from lamina.keys import prefix_end
+from lamina.kit.keys import prefix_end
 from lamina.protocols import Commit, Record, Scan
 
 SCHEMA = 1

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lamina.errors import CapabilityError, ClosedError, StorageError
-from lamina.keys import check_commit, check_keys, check_scan, check_text
+from lamina.kit.keys import check_commit, check_keys, check_scan, check_text
 from lamina.protocols import Capability, Commit, Get, Record, Scan
 from lamina_storage_sqlite import _database as database
 

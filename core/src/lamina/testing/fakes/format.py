@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 from attrs import evolve
 
 from lamina.errors import FormatError
+from lamina.kit.sources import Calls, Source, peek
 from lamina.model import ROLES, Message, Part, Text, ToolCall, ToolResult
 from lamina.protocols import ExportRequest, Parsed, ParseRequest, Passage, RenderRequest
-from lamina.sources import Calls, Source, peek
 
 LIMIT = 100_000
 """The fakes' ``max_record_bytes``."""

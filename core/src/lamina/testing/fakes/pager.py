@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from attrs import evolve
 
-from lamina.paging import Layout, shorten_to
+from lamina.kit.paging import Layout, shorten_to
 from lamina.protocols import AdmitRequest, Digest, Entry, Excerpt, Plan, PlanRequest, Pressure, Shortened, Verbatim
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina.errors import CapabilityError, ClosedError, ConflictError, IntegrityError, StorageError
 from lamina.host import Host
-from lamina.keys import check_commit, check_keys, check_scan, check_text, prefix_end
+from lamina.kit.keys import check_commit, check_keys, check_scan, check_text, prefix_end
 from lamina.protocols import Capability, Commit, Get, Record, Scan
 
 from lamina_acme._journal import Journal, line_of

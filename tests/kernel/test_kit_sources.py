@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamina.errors import FormatError
+from lamina.kit.sources import MAX_DEPTH, Calls, Source, as_object, peek
 from lamina.protocols import ParseRequest
-from lamina.sources import MAX_DEPTH, Calls, Source, as_object, peek
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -92,19 +92,12 @@ class Source:
         self, request: ParseRequest, max_record_bytes: int = MAX_RECORD_BYTES, *, tolerant: bool = False
     ) -> None:
         self._data, self.name, self._max = request.data, request.source, max_record_bytes
+        self._unreadable = request.unreadable
         self.tolerant = tolerant
 
     def holds(self, piece: bytes) -> bool:
         """Whether these bytes stand anywhere in it: a quick look, before something is looked for with care."""
         return piece in self._data
-
-    def readable(self) -> None:
-        """Refuse data that is no UTF-8 from its first bytes on.
-
-        Raises:
-            FormatError: It is UTF-16 or binary; says what to do.
-        """
-        self._start()
 
     def fail(self, why: str, line: int | None) -> NoReturn:
         """Raise the error that names this source and the line.
@@ -235,11 +228,9 @@ class Source:
             self.fail(f"record of {size:,} bytes; the setting max_record_bytes allows {self._max:,}", line)
 
     def _start(self) -> int:
-        head = self._data[:64]
-        # JSON begins with ASCII, and every second byte of UTF-16's ASCII is zero. Zeros alone are no text at all.
-        if head[:2] in (b"\xff\xfe", b"\xfe\xff") or (NUL in head[:4] and head.strip(NUL)):
-            self.fail("UTF-16 or binary data, not UTF-8; convert it: iconv -f UTF-16 -t UTF-8", 1)
-        return len(BOM) if head.startswith(BOM) else 0
+        if self._unreadable:
+            self.fail(self._unreadable, 1)
+        return len(BOM) if self._data.startswith(BOM) else 0
 
     def _text(self, raw: bytes, line: int) -> str:
         try:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lamina.keys import check_commit, check_key, prefix_end
+from lamina.kit.keys import check_commit, check_key, prefix_end
 from lamina.protocols import Commit
 
 EDGES = st.text(st.sampled_from("a\x7f\u07ff\ud7ff\ue000\uffff\U00010000\U0010ffff"), max_size=4)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from lamina.identifiers import LONGEST, LONGEST_WORD, SHORTEST, identifiers, words
+from lamina.kit.identifiers import LONGEST, LONGEST_WORD, SHORTEST, identifiers, words
 
 NASTY = st.text(st.sampled_from("aZ09_./:#@$-\\\"'{}[]() \n\tunßüйЖ好数カ글กé\u0301😀\u200d\ud800\x00²٣"), max_size=60)
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.paging import Layout, position
+from lamina.kit.paging import Layout, position
 from lamina.testing import made_page, plan_request, window_tokens
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.images import size
+from lamina.kit.images import size
 from lamina.model import Image
 
 sides = st.integers(1, 16_383)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import pytest
 from attrs import field, frozen, make_class, validators
 
-from lamina.tuning import Choices, Range, domains, for_trials
+from lamina_command_replay.tuning import Choices, Range, domains, for_trials
 
 
 @frozen
