@@ -38,10 +38,10 @@ def test_what_is_remembered_while_the_index_is_locked_is_recalled_afterwards(tmp
                 memory = await ctx.remember("the deploy key lies in vault seven")
                 assert await ctx.recall("vault") == []
             assert [hit.memory.id for hit in await ctx.recall("vault")] == [memory.id]
-            assert sum((await ctx.memories()).values()) == 1
+            assert sum((await ctx.tier_counts()).values()) == 1
 
     asyncio.run(work())
-    assert "the index of tier 'short' could not be updated" in capsys.readouterr().err
+    assert "the index 'main' could not be updated" in capsys.readouterr().err
 
 
 def test_a_recall_and_a_window_are_answered_while_the_store_is_locked(tmp_path, capsys):

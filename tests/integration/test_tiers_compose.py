@@ -67,7 +67,7 @@ def test_after_any_use_tiers_come_to_rest_within_their_capacities(
                 for n in day:
                     await ctx.recall(WORDS[n])
                 await settle(ctx)
-                counts = await ctx.memories()
+                counts = await ctx.tier_counts()
                 assert counts["short"] <= short
                 assert counts["medium"] <= medium
                 assert sum(counts.values()) == facts

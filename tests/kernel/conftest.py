@@ -13,16 +13,17 @@ from lamina.context import open as open_context
 from lamina.errors import ConflictError
 from lamina.hookspecs import hookimpl
 from lamina.protocols import (
+    Capacity,
     CounterInfo,
     Entry,
     IndexHit,
     PagedOut,
+    Placement,
     Plan,
     Record,
     Shortened,
     ToolSpec,
     Verbatim,
-    Verdict,
 )
 
 
@@ -128,38 +129,39 @@ class EvenScorer:
 
 
 class WordIndex:
-    """Counts shared words."""
+    """Counts shared words; leaves all filters to the kernel."""
+
+    filters = frozenset()
 
     def __init__(self, generation="one"):
-        self.generation, self.texts = generation, {}
+        self.generation, self.documents = generation, {}
 
     async def update(self, request):
         for key in request.remove:
-            self.texts.pop(key, None)
-        self.texts.update(request.add)
+            self.documents.pop(key, None)
+        self.documents.update({document.id: document for document in request.add})
 
     async def search(self, request):
         wanted = set(request.query.lower().split())
-        scores = {
-            k: len(wanted & set(t.lower().split())) for k, t in self.texts.items() if k.startswith(request.prefix)
-        }
+        assert not request.filter.given
+        scores = {k: len(wanted & set(d.text.lower().split())) for k, d in self.documents.items()}
         hits = [IndexHit(k, float(s)) for k, s in scores.items() if s]
         return sorted(hits, key=lambda h: (-h.score, h.id))[: request.limit]
 
     async def clear(self):
-        self.texts.clear()
+        self.documents.clear()
 
 
 class SmallTier:
     """Holds a few memories; lets the longest unused go down, and what was used twice go up."""
 
-    def __init__(self, rank, storage, index, capacity=5):
-        self.rank, self.storage, self.index, self.capacity = rank, storage, index, capacity
+    policy = "last use"
 
-    async def review(self, request):
-        by_use = sorted(request.memories, key=lambda m: (-m.used_s, m.id))
-        up = tuple(m.id for m in by_use if m.uses >= 2) if self.rank else ()
-        return Verdict(demote=tuple(m.id for m in by_use[self.capacity :] if m.id not in up), promote=up)
+    def __init__(self, rank, storage, capacity=5):
+        self.rank, self.storage, self.capacity = rank, storage, Capacity(capacity)
+
+    def place(self, request):
+        return Placement(request.memory.used_s, rise=request.memory.uses >= 2)
 
 
 class EchoTool:
@@ -191,7 +193,7 @@ class Parts:
     def _tier(self, rank):
         @asynccontextmanager
         async def opener(settings, host):
-            yield SmallTier(rank, await host.open("storage", "plain"), await host.open("index", "plain"))
+            yield SmallTier(rank, await host.open("storage", "plain"))
 
         return opener
 
@@ -235,7 +237,7 @@ class Parts:
             {
                 "window": {"pager": "plain", "counter": "plain", "scorer": "plain", "compressors": ["plain"]},
                 "log": {"storage": "plain"},
-                "memory": {"tiers": ["first", "second", "third"]},
+                "memory": {"tiers": ["first", "second", "third"], "indexes": ["plain"]},
                 "tools": {"echo": {}},
             },
         )

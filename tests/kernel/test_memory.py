@@ -66,7 +66,7 @@ def test_capacity_demotes_use_promotes_and_all_tiers_are_recalled(kernel):
                 await s.add(lamina.user(f"fact{i} about things"))
             await ctx.recall("fact11")
             moved = await ctx.consolidate()
-            counts = await ctx.memories()
+            counts = await ctx.tier_counts()
             assert counts == {"first": 5, "second": 5, "third": 2}
             assert len({m for m, _, _ in moved.demoted}) == 7
             where, low = {}, None
@@ -140,6 +140,8 @@ class Power(BaseException):
 class FailingIndex:
     """Fails at its next update, for want of power unless told otherwise."""
 
+    filters = frozenset()
+
     def __init__(self, index, fail=Power):
         self.index, self.generation, self.fail = index, index.generation, fail
 
@@ -175,13 +177,13 @@ def test_what_was_remembered_while_the_index_was_held_is_answered_as_done_and_re
             await s.add(lamina.user("said needle"))
             memory = await ctx.remember("a needle")
             assert await ctx.recall("needle") == []
-            assert (await ctx.memories())["first"] == 2
+            assert (await ctx.tier_counts())["first"] == 2
             failing.fail = None
             assert {h.memory.id for h in await ctx.recall("needle")} == {memory.id, "s#1"}
-            assert (await ctx.memories())["first"] == 2
+            assert (await ctx.tier_counts())["first"] == 2
 
     run(work)
-    assert "the index of tier 'first' could not be updated" in capsys.readouterr().err
+    assert "the index 'plain' could not be updated" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("refused", [StorageError("held by another process"), OSError("no space left")])

@@ -31,18 +31,17 @@ def storages(kernel, count):
 
 
 class LowTiers:
-    """Offers two tiers below the first: one that shares its storage or not, its index or not."""
+    """Offers two tiers below the first: one that shares its storage or not."""
 
-    def __init__(self, kernel, storage, index):
-        self.kernel, self.storage, self.index = kernel, storage, index
+    def __init__(self, kernel, storage):
+        self.kernel, self.storage = kernel, storage
 
     @hookimpl
     def register_tier(self, register):
         def opener(rank):
             @asynccontextmanager
             async def opened(settings, host):
-                storage, index = await host.open("storage", "plain"), await host.open("index", "plain")
-                yield self.kernel.SmallTier(rank, self.storage or storage, self.index or index, capacity=3)
+                yield self.kernel.SmallTier(rank, self.storage or await host.open("storage", "plain"), capacity=3)
 
             return opened
 
@@ -51,15 +50,14 @@ class LowTiers:
 
 
 LAYOUTS = pytest.mark.parametrize("own_storage", [False, True])
-OWN_INDEX = pytest.mark.parametrize("own_index", [False, True])
 TIERS = {"memory": {"tiers": ["first", "low", "lower"]}}
 
 
-def world(kernel, own_storage, own_index):
+def world(kernel, own_storage):
     """A meddled class of storages, and something that opens contexts over the same data."""
     meddled, (near, far) = storages(kernel, 2)
     index = kernel.WordIndex()
-    low = LowTiers(kernel, far if own_storage else None, kernel.WordIndex() if own_index else None)
+    low = LowTiers(kernel, far if own_storage else None)
 
     def opened():
         return kernel(TIERS, low, storage=near, index=index)
@@ -91,10 +89,9 @@ async def length(opened, meddled):
 
 
 @LAYOUTS
-@OWN_INDEX
-def test_a_deleted_memory_stays_deleted_whatever_is_done_at_that_moment(kernel, own_storage, own_index):
+def test_a_deleted_memory_stays_deleted_whatever_is_done_at_that_moment(kernel, own_storage):
     async def at(before, fact):
-        meddled, stores, opened = world(kernel, own_storage, own_index)
+        meddled, stores, opened = world(kernel, own_storage)
         victims = []
 
         async def delete():
@@ -112,7 +109,7 @@ def test_a_deleted_memory_stays_deleted_whatever_is_done_at_that_moment(kernel, 
         return bool(victims)
 
     async def work():
-        meddled, _, opened = world(kernel, own_storage, own_index)
+        meddled, _, opened = world(kernel, own_storage)
         commits = await length(opened, meddled)
         struck = [await at(before, fact) for before in range(1, commits + 1) for fact in ("fact0", "fact8")]
         assert sum(struck) > commits
@@ -121,10 +118,9 @@ def test_a_deleted_memory_stays_deleted_whatever_is_done_at_that_moment(kernel, 
 
 
 @LAYOUTS
-@OWN_INDEX
-def test_nothing_is_lost_where_two_consolidate_and_recall_at_once(kernel, own_storage, own_index):
+def test_nothing_is_lost_where_two_consolidate_and_recall_at_once(kernel, own_storage):
     async def at(before):
-        meddled, stores, opened = world(kernel, own_storage, own_index)
+        meddled, stores, opened = world(kernel, own_storage)
         async with opened() as one, opened() as two:
 
             async def other():
@@ -139,7 +135,7 @@ def test_nothing_is_lost_where_two_consolidate_and_recall_at_once(kernel, own_st
             assert all(len(places(stores, h.memory.id)) == 1 for h in hits)
 
     async def work():
-        meddled, _, opened = world(kernel, own_storage, own_index)
+        meddled, _, opened = world(kernel, own_storage)
         for before in range(1, await length(opened, meddled) + 1):
             await at(before)
 

@@ -7,6 +7,7 @@ import itertools
 
 import msgspec
 import pytest
+from attrs import asdict
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +26,10 @@ def opener(kernel):
     storage, index = kernel.DictStorage(), kernel.WordIndex()
     storage.capabilities = frozenset({Capability.SHARED})
     return storage, lambda: kernel(storage=storage, index=index)
+
+
+EARLIER = ("id", "text", "kind", "tags", "importance", "created_s", "used_s", "uses", "provenance", "revision")
+"""What an earlier release kept of a memory."""
 
 
 def tiers_of(storage, id):
@@ -89,7 +94,7 @@ def test_all_that_stands_is_recalled_from_one_tier_and_what_is_void_from_none(ke
             sessions = [await one.session("s"), await two.session("s")]
             for who, step, which in steps:
                 ctx, session = (one, two)[who], sessions[who]
-                await session.book.since(0, 0)  # as a process does that comes to its turn
+                await session.book.since(0, 0, 1)  # as a process does that comes to its turn
                 match step:
                     case "recall":
                         await ctx.recall("spoken")
@@ -179,8 +184,12 @@ def test_copies_that_an_earlier_release_left_in_a_lower_tier_go(kernel):
         storage, opened = opener(kernel)
         async with opened() as ctx:
             memory = await ctx.remember("a needle")
-            storage.data[f"mem/second/r/{memory.id}"] = (storage.data[f"mem/first/r/{memory.id}"][0], 1_000)
+        fields = asdict(memory) | {"tags": [], "provenance": []}
+        packed = msgspec.msgpack.encode([2, {k: fields[k] for k in EARLIER}, None, None, [], 0])
+        storage.data = {f"mem/{tier}/r/{memory.id}": (packed, n) for n, tier in enumerate(("first", "second"), 1)}
+        async with opened() as ctx:
             await ctx.consolidate()
+            assert await ctx.tier_counts() == {"first": 1, "second": 0, "third": 0}
             assert tiers_of(storage, memory.id) == ["first"]
             assert [h.memory.id for h in await ctx.recall("needle")] == [memory.id]
 

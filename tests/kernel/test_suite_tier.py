@@ -3,12 +3,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from lamina.testing import TierSuite, failing
-from lamina.testing.fakes.tier import BROKEN, CAPACITY, SoundTier
+from lamina.testing.fakes.tier import BROKEN, SoundTier
 
 
 class FakeSuite(TierSuite):
     strategy = "fake"
-    capacity = CAPACITY
 
 
 def opener(fake):

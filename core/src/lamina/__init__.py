@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lamina.context import open as open
     from lamina.errors import LaminaError as LaminaError
     from lamina.hookspecs import hookimpl as hookimpl
+    from lamina.memory import Draft as Draft
     from lamina.model import Call as Call
     from lamina.model import CallResult as CallResult
     from lamina.model import Hit as Hit
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from lamina.model import system as system
     from lamina.model import tool_result as tool_result
     from lamina.model import user as user
+    from lamina.protocols import Filter as Filter
     from lamina.session import Session as Session
     from lamina.session import SessionInfo as SessionInfo
     from lamina.sync import open_sync as open_sync
@@ -45,10 +47,12 @@ _WHERE = {
     "context": ("Context", "open"),
     "errors": ("LaminaError",),
     "hookspecs": ("hookimpl",),
+    "memory": ("Draft",),
     "model": (
         "Call", "CallResult", "Hit", "Image", "Memory", "Message", "Opaque", "Page", "Reasoning", "Text", "ToolCall",
         "ToolResult", "assistant", "system", "tool_result", "user",
     ),
+    "protocols": ("Filter",),
     "session": ("Session", "SessionInfo"),
     "sync": ("open_sync",),
     "window": ("Ledger", "LedgerLine", "LedgerRow", "Window"),

@@ -71,6 +71,8 @@ class Growth:
     """How often the session had been rolled back."""
     live: frozenset[int] | None
     """The ids of all pages where the session was rolled back since; then all of them are in it."""
+    more: bool = False
+    """Whether there are records from ``next`` on already."""
 
 
 class Book:
@@ -247,12 +249,13 @@ class Book:
             return {}
         return {f"{TODO}{segment(self.id)}": self.id.encode()}
 
-    async def since(self, seq: int, rollbacks: int) -> Growth:
+    async def since(self, seq: int, rollbacks: int, limit: int) -> Growth:
         """What the log says from ``seq`` on, by whatever process, for the tiers; the next message leaves a new note.
 
         Args:
             seq: Sequence number of the first record that is wanted.
             rollbacks: How often the session had been rolled back when that was learned.
+            limit: About so many records, unless it was rolled back since.
         """
         # Under the lock, because what is being written is applied already and may yet fail.
         async with self.lock:
@@ -262,12 +265,18 @@ class Book:
             pages = self.engine.pages
             known = rollbacks == self.rollbacks
             start = bisect.bisect_left(self._said_at, seq) if known else 0
+            end = len(self._said_at)
+            if known and start + limit < end:
+                # What one record said of several pages stays together.
+                end = bisect.bisect_right(self._said_at, self._said_at[start + limit - 1])
             found = []
-            for id in sorted(set(self._said_in[start:])):
+            for id in sorted(set(self._said_in[start:end])):
                 position = pages.position(id)
                 if position is not None:
                     found.append((pages.all[position], tuple(self.seqs[id])))
-            return Growth(found, self.log.next, self.rollbacks, None if known else frozenset(pages.ids))
+            more = end < len(self._said_at)
+            next = self._said_at[end] if more else self.log.next
+            return Growth(found, next, self.rollbacks, None if known else frozenset(pages.ids), more)
 
     def _listing(self) -> dict[str, bytes]:
         return {f"ses/{segment(self.id)}": msgspec.msgpack.encode(asdict(self.info))}

@@ -66,12 +66,23 @@ class LogSettings:
     """The storage of the session logs."""
 
 
+def _found(memory: MemorySettings, _: Any, indexes: tuple[str, ...]) -> None:
+    if memory.tiers and not indexes:
+        raise ValueError('find nothing of what the tiers hold; name one: indexes = ["lexical"]')
+
+
 @frozen
 class MemorySettings:
-    """``[memory]``: the tiers."""
+    """``[memory]``: the tiers, and how what they hold is found."""
 
     tiers: tuple[str, ...] = ()
     """The tiers, in any order (their rank orders them); none for no memory beside the log."""
+    indexes: tuple[str, ...] = field(default=(), validator=_found)
+    """The indexes that find memories; each is told of all of them."""
+    ranker: str | None = None
+    """Makes one ranking of what the indexes find; without one, the greatest score of any index decides."""
+    follow_pages: int = field(default=500, validator=validators.ge(1))
+    """Pages that the tiers take in at most within a recall; an open context takes in the rest in the background."""
 
 
 @frozen
@@ -471,6 +482,8 @@ REFERENCES = (
     ("window", "format", "format"),
     ("log", "storage", "storage"),
     ("memory", "tiers", "tier"),
+    ("memory", "indexes", "index"),
+    ("memory", "ranker", "ranker"),
     ("calls", "executor", "executor"),
 )
 """Section, key and kind of every part that the kernel's own sections name."""

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from attrs import evolve
 
 from lamina._book import Book
 from lamina._counting import CheckedCounter
+from lamina._drafts import drafted
 from lamina._engine import Parts
 from lamina._host import Opened
 from lamina._log import segment
@@ -25,9 +27,9 @@ from lamina.errors import (
     UnknownPluginError,
     UnknownSessionError,
 )
-from lamina.memory import Memories, Moved
-from lamina.model import Hit, Memory, MemoryKind, Page
-from lamina.protocols import Format, Get, Parsed, ParseRequest, Scan
+from lamina.memory import Draft, Memories, MemoryParts, Moved
+from lamina.model import Hit, Memory, Page
+from lamina.protocols import Filter, Format, Get, Parsed, ParseRequest, Scan
 from lamina.session import Imported, Session, SessionInfo, Shared
 from lamina.tools import Registry
 from lamina.verbatim import whole
@@ -69,11 +71,17 @@ class Context:
             strict=window.strict,
         )
         storage = await opened.open("storage", config.log.storage)
-        tiers = [(name, await opened.open("tier", name)) for name in config.memory.tiers]
-        self._memories = Memories(tiers, storage, self._book, time.time, config.catalogue)
+        memory = config.memory
+        remembers = MemoryParts(
+            tiers=[(name, await opened.open("tier", name)) for name in memory.tiers],
+            indexes=[(name, await opened.open("index", name)) for name in memory.indexes],
+            ranker=await opened.open("ranker", memory.ranker) if memory.ranker else None,
+            follow_pages=memory.follow_pages,
+        )
+        self._memories = Memories(remembers, storage, self._book, time.time, counter, config.catalogue)
         self._shared = Shared(
             storage, parts, self.formats, window.format or next(iter(sorted(self.formats)), ""), config.catalogue, window.budget, config.calls.result_tokens, window.recall_share, window.recall_limit,
-            recall=self._recall_for_window, mark_used=self._memories.mark_used, owing=bool(tiers), fork=self._empty_session,
+            recall=self._recall_for_window, mark_used=self._memories.mark_used, owing=bool(memory.tiers), fork=self._empty_session,
         )  # fmt: skip
         executor = await opened.open("executor", config.calls.executor) if config.calls.executor else None
         self.tools = Registry(config.calls, config.catalogue, executor)
@@ -81,6 +89,7 @@ class Context:
             self.tools.register(await opened.open("tool", name))
 
     async def _close(self) -> None:
+        await self._memories.close()
         for session in self._sessions.values():
             await session.book.flush()
 
@@ -220,23 +229,35 @@ class Context:
 
     # ------------------------------------------------------------- memory
 
-    async def recall(self, query: str, *, limit: int = 10, session: str | None = None, use: bool = True) -> list[Hit]:
+    async def recall(
+        self, query: str, *, limit: int = 10, session: str | None = None, filter: Filter | None = None,
+        tiers: Sequence[str] | None = None, use: bool = True, deadline_s: float | None = None,
+    ) -> list[Hit]:  # fmt: skip
         """The memories that fit the query best, from all tiers, each with its text, scores and tier.
 
         Args:
             query: Any text.
             limit: At most so many.
-            session: Only pages of this session.
+            session: Only pages of this session: short for a filter by this thread.
+            filter: Which memories may be among them.
+            tiers: Only of these, by name.
             use: Whether all of them count as used. Say false where not all will be shown, and then
                 :meth:`mark_used` for those that are: tiers keep what is used.
+            deadline_s: Seconds that the indexes may take; what they have by then is the answer.
 
         What stands beside the answer does not keep it back: where uses cannot be counted, or what was said last cannot
-        be taken in, because another process holds a storage or an index, that is logged.
+        be taken in, because another process holds a storage or an index, that is logged. At most
+        ``memory.follow_pages`` pages that were said since are taken in within the call, the rest in the background.
 
         Raises:
             StorageError: A storage or an index cannot be read.
         """
-        return await self._memories.recall(whole(query), limit=limit, session=session, use=use)
+        if session is not None:
+            filter = evolve(filter or Filter(), threads=frozenset({session}))
+        return await self._memories.recall(
+            whole(query), limit=limit, filter=filter, tiers=None if tiers is None else frozenset(tiers), use=use,
+            deadline_s=deadline_s,
+        )  # fmt: skip
 
     async def mark_used(self, hits: Sequence[Hit]) -> None:
         """Count recalled memories as used: they were put before a model or a person.
@@ -248,32 +269,40 @@ class Context:
     async def _recall_for_window(self, query: str, limit: int) -> Sequence[Hit]:
         return await self._memories.recall(whole(query), limit=limit, use=False)
 
-    async def remember(
-        self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = (), importance: float = 0.5
-    ) -> Memory:
+    async def remember(self, text: str, **facts: Any) -> Memory:
         """Write a memory that outlives every window; lone surrogates in its text become U+FFFD.
+
+        Args:
+            text: What is remembered.
+            **facts: The other fields of :class:`lamina.memory.Draft`: kind, tags, importance, author, thread, …
 
         Raises:
             ConfigError: No tiers are configured.
             StorageError: It could not be written. Once it is, the call succeeds, also where an index has to learn of it
                 later.
-            FormatError: The text or a tag is no text.
+            FormatError: The text or another field is not what it should be.
         """
-        for name, value in (("text", text), *((f"tags[{k}]", tag) for k, tag in enumerate(tags))):
-            if not isinstance(value, str):
-                raise FormatError(f"{name}: must be text, not {value!r}")
+        (memory,) = await self.remember_many([{"text": text, **facts}])
+        return memory
+
+    async def remember_many(self, drafts: Sequence[Draft | Mapping[str, Any]]) -> list[Memory]:
+        """Write memories in batches, far cheaper than one by one; see :meth:`remember`.
+
+        A batch of 500 is written whole or not at all; those before one that fails stay.
+        """
+        made = [drafted(draft, f"[{n}]" if len(drafts) > 1 else "") for n, draft in enumerate(drafts)]
         if not self._memories.tiers:
             raise ConfigError(["memory.tiers: empty, so nothing can be remembered; name at least one tier"])
-        return await self._memories.remember(whole(text), kind=kind, tags=whole(tags), importance=importance)
+        return await self._memories.remember(made)
 
     async def consolidate(self) -> Moved:
         """Let the tiers follow the log, and move memories between them by their policies."""
         return await self._memories.consolidate()
 
-    async def memories(self) -> dict[str, int]:
-        """How many memories each tier holds."""
+    async def tier_counts(self) -> dict[str, int]:
+        """How many memories each tier holds, once all that was said is taken in."""
         await self._memories.catch_up()
-        return await self._memories.counts()
+        return dict(await self._memories.counts())
 
     async def expand(self, session: str, first: int, last: int | None = None) -> list[Page]:
         """Original pages of a session; those that were not resident count as faults."""

@@ -23,6 +23,7 @@ from lamina.protocols import (
     Index,
     Opener,
     Pager,
+    Ranker,
     Scorer,
     Storage,
     Tier,
@@ -116,6 +117,10 @@ class Hooks:
     @hookspec
     def register_embedder(self, register: Register[Embedder]) -> None:
         """Offer embedders."""
+
+    @hookspec
+    def register_ranker(self, register: Register[Ranker]) -> None:
+        """Offer rankers of what indexes found."""
 
     @hookspec
     def register_compressor(self, register: Register[Compressor]) -> None:

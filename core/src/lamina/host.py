@@ -7,15 +7,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, overload
 
-from lamina.model import MemoryKind
+from lamina.model import Hit, Memory, Page
 from lamina.protocols import (
     Compressor,
     Counter,
     Embedder,
     Executor,
+    Filter,
     Format,
     Index,
     Pager,
+    Ranker,
     Scorer,
     Storage,
     Tier,
@@ -26,19 +28,22 @@ from lamina.protocols import (
 class Services(Protocol):
     """What tools may do with the context that they are opened in (given by ``host.services``)."""
 
-    async def recall(self, query: str, *, limit: int = 10, session: str | None = None, use: bool = True) -> Any:
+    async def recall(
+        self, query: str, *, limit: int = 10, session: str | None = None, filter: Filter | None = None,
+        tiers: Sequence[str] | None = None, use: bool = True, deadline_s: float | None = None,
+    ) -> list[Hit]:  # fmt: skip
         """Hits for a query; see :meth:`lamina.Context.recall`."""
         ...
 
-    async def mark_used(self, hits: Sequence[Any]) -> Any:
+    async def mark_used(self, hits: Sequence[Hit]) -> None:
         """Count hits as used that a model was shown; see :meth:`lamina.Context.mark_used`."""
         ...
 
-    async def remember(self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = ()) -> Any:
+    async def remember(self, text: str, **facts: Any) -> Memory:
         """Write a memory; see :meth:`lamina.Context.remember`."""
         ...
 
-    async def expand(self, session: str, first: int, last: int) -> Any:
+    async def expand(self, session: str, first: int, last: int) -> list[Page]:
         """Pages by id, logged as faults where they were not resident; see :meth:`lamina.Session.expand`."""
         ...
 
@@ -71,6 +76,8 @@ class Host(Protocol):
     async def open(self, kind: Literal["index"], name: str) -> Index: ...
     @overload
     async def open(self, kind: Literal["embedder"], name: str) -> Embedder: ...
+    @overload
+    async def open(self, kind: Literal["ranker"], name: str) -> Ranker: ...
     @overload
     async def open(self, kind: Literal["compressor"], name: str) -> Compressor: ...
     @overload

@@ -259,6 +259,22 @@ class Memory:
     provenance: tuple[str, ...] = ()
     """Ids of the pages (``SESSION#PAGE``) and memories that it comes from."""
     revision: int = 1
+    author: str = ""
+    """Who said it; of a page, its role. Empty where nobody is known."""
+    thread: str = ""
+    """The conversation that it is from; of a page, its session. Empty for a memory that stands by itself."""
+    position: int | None = None
+    """Its place in the thread's order; of a page, its id. Neighbours in a thread explain each other."""
+    expires_s: float | None = None
+    """From when on it is not recalled any more; Unix seconds."""
+    slot: str = ""
+    """What it is the value of (``user.city``): a later memory of the same slot may supersede it."""
+    superseded_by: str = ""
+    """Id of the memory that took its place; then it is found only where that is asked for."""
+
+    def stands(self, now_s: float) -> bool:
+        """Whether it is neither expired nor superseded."""
+        return not self.superseded_by and (self.expires_s is None or now_s < self.expires_s)
 
 
 @frozen
@@ -275,6 +291,8 @@ class Hit:
     session: str | None = None
     page: int | None = None
     """The page that the memory points at, where it points at one."""
+    same: tuple[str, ...] = ()
+    """Ids of memories that say nearly the same and share its place."""
 
 
 @frozen

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from lamina.context import Context
 from lamina.context import open as open_async
-from lamina.memory import Moved
-from lamina.model import Call, CallResult, Hit, Memory, MemoryKind, Message, Page
+from lamina.memory import Draft, Moved
+from lamina.model import Call, CallResult, Hit, Memory, Message, Page
 from lamina.protocols import ToolSpec
 from lamina.session import Imported, Session, SessionInfo
 from lamina.window import Window
@@ -146,19 +146,21 @@ class SyncContext:
         """See :meth:`lamina.Context.import_data`."""
         return self._loop.run(self._context.import_data(data, source, format=format, session=session, strict=strict))
 
-    def recall(self, query: str, *, limit: int = 10, session: str | None = None, use: bool = True) -> list[Hit]:
+    def recall(self, query: str, **options: Any) -> list[Hit]:
         """See :meth:`lamina.Context.recall`."""
-        return self._loop.run(self._context.recall(query, limit=limit, session=session, use=use))
+        return self._loop.run(self._context.recall(query, **options))
 
     def mark_used(self, hits: Sequence[Hit]) -> None:
         """See :meth:`lamina.Context.mark_used`."""
         self._loop.run(self._context.mark_used(hits))
 
-    def remember(
-        self, text: str, *, kind: MemoryKind = "semantic", tags: Sequence[str] = (), importance: float = 0.5
-    ) -> Memory:
+    def remember(self, text: str, **facts: Any) -> Memory:
         """See :meth:`lamina.Context.remember`."""
-        return self._loop.run(self._context.remember(text, kind=kind, tags=tags, importance=importance))
+        return self._loop.run(self._context.remember(text, **facts))
+
+    def remember_many(self, drafts: Sequence[Draft | Mapping[str, Any]]) -> list[Memory]:
+        """See :meth:`lamina.Context.remember_many`."""
+        return self._loop.run(self._context.remember_many(drafts))
 
     def consolidate(self) -> Moved:
         """See :meth:`lamina.Context.consolidate`."""

@@ -49,7 +49,7 @@ class TestPlugins:
             "version": rows["command", "pack"]["version"], "used": True, "instances": ["main"],
         }  # fmt: skip
         assert rows["storage", "memory"]["used"] is False
-        assert rows["index", "lexical"]["used"] is True  # named by the tiers only
+        assert rows["index", "lexical"]["used"] is True
         assert rows["profile", "standard"]["used"] is True
         assert rows["command", "pack"]["distribution"] == "lamina-cli"
         assert (told["broken"], told["blocked"], told["configuration_error"]) == ([], [], None)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from lamina.errors import StorageError
 from lamina.protocols import IndexUpdate, SearchRequest
-from lamina.testing import LoneHost
+from lamina.testing import LoneHost, documents_of
 from lamina_index_lexical import LexicalSettings, _words, open_lexical
 
 few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -63,7 +63,9 @@ def test_no_word_that_was_removed_is_left_in_the_files(tmp_path_factory, steps):
         for step, what in steps:
             if step == "add":
                 held |= what
-                await index.update(IndexUpdate(add={str(n): " ".join(sorted(words)) for n, words in what.items()}))
+                await index.update(
+                    IndexUpdate(add=documents_of({str(n): " ".join(sorted(words)) for n, words in what.items()}))
+                )
             elif step == "remove":
                 held = {n: words for n, words in held.items() if n not in what}
                 await index.update(IndexUpdate(remove=frozenset(map(str, what))))
@@ -81,11 +83,11 @@ def test_no_word_that_was_removed_is_left_in_the_files(tmp_path_factory, steps):
 def test_a_record_that_only_grows_costs_no_merging(tmp_path):
     async def act(index):
         merged = []
-        await index.update(IndexUpdate(add={"a": "port"}))
+        await index.update(IndexUpdate(add=documents_of({"a": "port"})))
         index._db.set_trace_callback(lambda statement: merged.append("optimize" in statement))
-        await index.update(IndexUpdate(add={"a": "port server"}))
+        await index.update(IndexUpdate(add=documents_of({"a": "port server"})))
         grown = any(merged)
-        await index.update(IndexUpdate(add={"a": "server"}))
+        await index.update(IndexUpdate(add=documents_of({"a": "server"})))
         return grown, any(merged)
 
     assert in_index(tmp_path, act) == (False, True)
@@ -127,7 +129,7 @@ def test_a_file_of_the_first_release_is_cleaned_closed_to_others_and_kept(tmp_pa
 
 def test_only_the_owner_may_read_the_files_and_their_folder(tmp_path):
     async def act(index):
-        await index.update(IndexUpdate(add={"a": "port"}))
+        await index.update(IndexUpdate(add=documents_of({"a": "port"})))
         return {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
 
     before = os.umask(0)
@@ -147,16 +149,19 @@ def held(home):
 
 def test_an_update_that_waited_in_vain_says_so_in_laminas_words_and_may_be_tried_again(tmp_path):
     async def act(index):
-        await index.update(IndexUpdate(add={"a": "port"}))
+        await index.update(IndexUpdate(add=documents_of({"a": "port"})))
         other = held(tmp_path)
-        for change in (index.update(IndexUpdate(add={"b": "server"}, remove=frozenset({"a"}))), index.clear()):
+        for change in (
+            index.update(IndexUpdate(add=documents_of({"b": "server"}), remove=frozenset({"a"}))),
+            index.clear(),
+        ):
             with pytest.raises(
                 StorageError, match=r"lexical\.db stayed locked by another process for 0\.05 s.*busy_ti"
             ):
                 await change
         assert [h.id for h in await index.search(SearchRequest(query="port server"))] == ["a"]
         other.close()
-        await index.update(IndexUpdate(add={"b": "server"}, remove=frozenset({"a"})))
+        await index.update(IndexUpdate(add=documents_of({"b": "server"}), remove=frozenset({"a"})))
         return [h.id for h in await index.search(SearchRequest(query="port server"))]
 
     assert in_index(tmp_path, act, busy_timeout_s=0.05) == ["b"]
@@ -173,7 +178,7 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path):
 
 def test_opening_waits_for_another_process_without_holding_up_the_loop(tmp_path):
     async def act(index):
-        await index.update(IndexUpdate(add={"a": "port"}))
+        await index.update(IndexUpdate(add=documents_of({"a": "port"})))
 
     in_index(tmp_path, act)
 
@@ -195,7 +200,7 @@ def test_opening_waits_for_another_process_without_holding_up_the_loop(tmp_path)
 
 def test_an_opening_that_is_cancelled_leaves_nothing_open(tmp_path):
     async def act(index):
-        await index.update(IndexUpdate(add={"a": "port"}))
+        await index.update(IndexUpdate(add=documents_of({"a": "port"})))
 
     in_index(tmp_path, act)
 
@@ -221,7 +226,7 @@ def test_a_search_sees_one_state_whatever_another_process_removes_meanwhile(tmp_
 
     async def act(index):
         async with opened(tmp_path, busy_timeout_s=0.05) as other:
-            await index.update(IndexUpdate(add=texts))
+            await index.update(IndexUpdate(add=documents_of(texts)))
             statements = []
 
             def removes(statement):
@@ -232,7 +237,7 @@ def test_a_search_sees_one_state_whatever_another_process_removes_meanwhile(tmp_
 
             at, seen = 1, []
             while not statements or len(statements) >= at:
-                await other.update(IndexUpdate(add=texts))
+                await other.update(IndexUpdate(add=documents_of(texts)))
                 statements.clear()
                 index._db.set_trace_callback(removes)
                 seen.append(sorted(hit.id for hit in await index.search(SearchRequest(query="port server"))))
@@ -249,14 +254,14 @@ WORKER = """
 import asyncio, sys
 from pathlib import Path
 from lamina.protocols import IndexUpdate, SearchRequest
-from lamina.testing import LoneHost
+from lamina.testing import LoneHost, documents_of
 from lamina_index_lexical import LexicalSettings, open_lexical
 
 async def main(home, me):
     for _ in range(2):
         async with open_lexical(LexicalSettings(busy_timeout_s=60.0), LoneHost(home)) as index:
             for n in range(25):
-                await index.update(IndexUpdate(add={f"{me}-{n}": f"port of {me}"}))
+                await index.update(IndexUpdate(add=documents_of({f"{me}-{n}": f"port of {me}"})))
                 assert await index.search(SearchRequest(query="port", limit=50))
                 await index.update(IndexUpdate(remove=frozenset({f"{me}-{n - 2}"})))
     async with open_lexical(LexicalSettings(), LoneHost(home)) as index:

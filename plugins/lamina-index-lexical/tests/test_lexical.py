@@ -5,7 +5,7 @@ import pytest
 
 from lamina.errors import IntegrityError
 from lamina.protocols import IndexUpdate, SearchRequest
-from lamina.testing import LoneHost
+from lamina.testing import LoneHost, documents_of
 from lamina_index_lexical import LexicalSettings, open_lexical
 from lamina_index_lexical._words import stem, words
 
@@ -13,7 +13,7 @@ from lamina_index_lexical._words import stem, words
 def search(home, texts, query, **request):
     async def act():
         async with open_lexical(LexicalSettings(), LoneHost(home)) as index:
-            await index.update(IndexUpdate(add=texts))
+            await index.update(IndexUpdate(add=documents_of(texts)))
             return [hit.id for hit in await index.search(SearchRequest(query=query, **request))]
 
     return asyncio.run(act())
@@ -96,14 +96,14 @@ def test_an_index_that_was_filled_by_other_rules_starts_anew(tmp_path, monkeypat
             return await act(index)
 
     async def fill(index):
-        await index.update(IndexUpdate(add={"a": "port"}))
+        await index.update(IndexUpdate(add=documents_of({"a": "port"})))
         return index.generation
 
     async def look(index):
         return index.generation, await index.search(SearchRequest(query="port"))
 
     before = asyncio.run(opened(fill))
-    monkeypatch.setattr("lamina_index_lexical._words.VERSION", 2)
+    monkeypatch.setattr("lamina_index_lexical._words.VERSION", 99)
     generation, hits = asyncio.run(opened(look))
     assert generation != before
     assert hits == []
@@ -112,13 +112,13 @@ def test_an_index_that_was_filled_by_other_rules_starts_anew(tmp_path, monkeypat
 def test_a_failing_update_changes_nothing(tmp_path):
     async def act():
         async with open_lexical(LexicalSettings(), LoneHost(tmp_path)) as index:
-            await index.update(IndexUpdate(add={"a": "port"}))
+            await index.update(IndexUpdate(add=documents_of({"a": "port"})))
             index._db.execute(
                 f"CREATE TRIGGER full BEFORE INSERT ON {index._docs} WHEN new.words = 'boom' "
                 "BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
             )
             with pytest.raises(IntegrityError):
-                await index.update(IndexUpdate(add={"b": "server", "c": "boom"}, remove=frozenset({"a"})))
+                await index.update(IndexUpdate(add=documents_of({"b": "server", "c": "boom"}), remove=frozenset({"a"})))
             return [[h.id for h in await index.search(SearchRequest(query=q))] for q in ("port", "server")]
 
     assert asyncio.run(act()) == [["a"], []]

@@ -22,7 +22,7 @@ def test_every_part_that_it_names_opens(tmp_path, monkeypatch):
     async def go():
         async with lamina.open(environ={}, settings={"home": str(tmp_path)}) as ctx:
             assert {s.name for s in ctx.tools.specs()} == {"recall", "expand", "remember"}
-            assert set(await ctx.memories()) == {"short", "medium", "long"}
+            assert set(await ctx.tier_counts()) == {"short", "medium", "long"}
 
     asyncio.run(go())
 

@@ -1,24 +1,18 @@
-import asyncio
+import pytest
 
 from lamina.model import Memory
-from lamina.protocols import TierReview
+from lamina.protocols import Capacity, PlaceRequest
 from lamina_tier_long import LongSettings, LongTier
 
 
-def review(memories, **settings):
-    tier = LongTier(LongSettings(**settings), None, None)
-    return asyncio.run(tier.review(TierReview(memories=memories, now_s=1000.0)))
-
-
-def test_what_is_used_again_goes_up_the_most_used_first():
-    held = [
-        Memory("some", "", uses=2, used_s=999.0),
-        Memory("most", "", uses=5, used_s=990.0),
-        Memory("once", "", uses=1, used_s=999.0),
-        Memory("then", "", uses=9, used_s=800.0),
-    ]
-    assert review(held, promote_uses=2, recent_s=100.0).promote == ("most", "some")
+@pytest.mark.parametrize(("uses", "used_s", "up"), [(2, 999.0, True), (1, 999.0, False), (9, 800.0, False)])
+def test_what_is_used_again_goes_up(uses, used_s, up):
+    tier = LongTier(LongSettings(promote_uses=2, recent_s=100.0), None)
+    memory = Memory("a", "", uses=uses, used_s=used_s)
+    assert tier.place(PlaceRequest(memory=memory, tokens=1, earlier_uses=9, now_s=1000.0)).rise is up
 
 
 def test_nothing_goes_down_however_much_there_is():
-    assert review([Memory(f"{n}", "") for n in range(20_000)]).demote == ()
+    tier = LongTier(LongSettings(), None)
+    placed = tier.place(PlaceRequest(memory=Memory("a", ""), tokens=1, earlier_uses=0, now_s=1e9))
+    assert (tier.capacity, placed.due_s) == (Capacity(), None)

@@ -8,15 +8,14 @@ from lamina_tier_medium import MediumSettings, open_medium
 
 class TestMedium(TierSuite):
     strategy = "medium"
-    capacity = 5
 
     @pytest.fixture
     def open_tier(self, tmp_path):
-        parts = {("storage", "main"): "the storage", ("index", "lexical"): "the index"}
+        parts = {("storage", "main"): "the storage"}
         return partial(open_medium, MediumSettings(capacity=5), LoneHost(tmp_path, parts=parts))
 
-    def test_storage_and_index_are_the_configured_ones(self, open_tier):
+    def test_its_storage_is_the_configured_one(self, open_tier):
         async def parts(tier):
-            return tier.storage, tier.index, tier.rank
+            return tier.storage, tier.rank
 
-        assert self.run(open_tier, parts) == ("the storage", "the index", 1)
+        assert self.run(open_tier, parts) == ("the storage", 1)

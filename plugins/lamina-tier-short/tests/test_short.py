@@ -1,24 +1,25 @@
-import asyncio
-
 from lamina.model import Memory
-from lamina.protocols import TierReview
+from lamina.protocols import Capacity, Placement, PlaceRequest
 from lamina_tier_short import ShortSettings, ShortTier
 
 
-def review(memories, now_s=1000.0, **settings):
-    tier = ShortTier(ShortSettings(**settings), None, None)
-    return asyncio.run(tier.review(TierReview(memories=memories, now_s=now_s)))
+def place(memory, now_s=1000.0, **settings):
+    request = PlaceRequest(memory=memory, tokens=1, earlier_uses=0, now_s=now_s)
+    return ShortTier(ShortSettings(**settings), None).place(request)
 
 
-def test_the_least_recently_used_beyond_the_capacity_go_down():
-    held = [Memory(f"{n}", "", used_s=900.0 + n) for n in range(9)]
-    assert review(held, capacity=6).demote == ("0", "1", "2")
+def test_the_least_recently_used_leave_first():
+    assert place(Memory("a", "", used_s=900.0)).order < place(Memory("b", "", used_s=901.0)).order
 
 
-def test_what_was_not_used_for_too_long_goes_down_also_below_the_capacity():
-    held = [Memory("old", "", used_s=899.0), Memory("edge", "", used_s=900.0), Memory("new", "", used_s=950.0)]
-    assert review(held, max_age_s=100.0).demote == ("old",)
+def test_what_was_not_used_for_too_long_is_due():
+    assert place(Memory("a", "", used_s=900.0), max_age_s=100.0).due_s == 1000.0
 
 
 def test_nothing_goes_up():
-    assert review([Memory("a", "", used_s=1000.0, uses=99)]).promote == ()
+    assert place(Memory("a", "", used_s=1000.0, uses=99)) == Placement(1000.0, 4600.0)
+
+
+def test_it_is_bounded_by_records_and_where_asked_by_tokens():
+    tiers = ShortTier(ShortSettings(), None), ShortTier(ShortSettings(capacity=7, capacity_tokens=900), None)
+    assert [tier.capacity for tier in tiers] == [Capacity(1000), Capacity(7, 900)]

@@ -21,11 +21,21 @@ from lamina.protocols._formats import (
     TellingFormat,
     everything,
 )
-from lamina.protocols._indexing import Embedder, EmbedRequest, Index, IndexHit, IndexUpdate, SearchRequest
+from lamina.protocols._indexing import (
+    Document,
+    Embedder,
+    EmbedRequest,
+    Filter,
+    Index,
+    IndexHit,
+    IndexUpdate,
+    SearchRequest,
+)
 from lamina.protocols._kinds import KINDS, PROTOCOL, Opener
+from lamina.protocols._ranking import Candidate, Ranked, Ranker, RankRequest
 from lamina.protocols._scoring import Scorer, ScoreRequest
 from lamina.protocols._storage import Capability, Commit, Get, Record, Scan, Storage
-from lamina.protocols._tiers import Tier, TierReview, Verdict
+from lamina.protocols._tiers import Capacity, Placement, PlaceRequest, Tier
 from lamina.protocols._tools import ExecuteRequest, Executor, Tool, ToolSpec
 from lamina.protocols._windows import (
     AdmitRequest,
@@ -47,7 +57,9 @@ __all__ = [
     "KINDS",
     "PROTOCOL",
     "AdmitRequest",
+    "Candidate",
     "Capability",
+    "Capacity",
     "Commit",
     "CompressRequest",
     "Compressor",
@@ -56,6 +68,7 @@ __all__ = [
     "CounterInfo",
     "Digest",
     "DigestTokens",
+    "Document",
     "EmbedRequest",
     "Embedder",
     "Entry",
@@ -63,6 +76,7 @@ __all__ = [
     "ExecuteRequest",
     "Executor",
     "ExportRequest",
+    "Filter",
     "Format",
     "Get",
     "ImagesRequest",
@@ -76,9 +90,14 @@ __all__ = [
     "ParseRequest",
     "Parsed",
     "Passage",
+    "PlaceRequest",
+    "Placement",
     "Plan",
     "PlanRequest",
     "Pressure",
+    "RankRequest",
+    "Ranked",
+    "Ranker",
     "Record",
     "RenderRequest",
     "Rendition",
@@ -91,12 +110,10 @@ __all__ = [
     "Storage",
     "TellingFormat",
     "Tier",
-    "TierReview",
     "Tool",
     "ToolSpec",
     "ToolsRequest",
     "Verbatim",
-    "Verdict",
     "everything",
     "is_deterministic",
 ]

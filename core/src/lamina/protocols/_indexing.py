@@ -1,47 +1,117 @@
-"""Finding memories by words or by likeness."""
+"""Finding memories by words, by likeness, by time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
+
+from lamina.model import Memory, MemoryKind
+
+
+@frozen
+class Document:
+    """What an index is told of a memory.
+
+    The tier is not in it, nor how often it was used: a move or a recall then costs no index anything, and the kernel,
+    which knows where a memory stands when it reads it, filters by tier itself.
+    """
+
+    id: str
+    text: str
+    author: str = ""
+    tags: tuple[str, ...] = ()
+    kind: MemoryKind = "semantic"
+    thread: str = ""
+    position: int | None = None
+    """Its place in the thread; neighbours explain each other."""
+    created_s: float = 0.0
+    """When it was said, Unix seconds; 0 where that is not known."""
+
+    @classmethod
+    def of(cls, memory: Memory, text: str) -> Document:
+        """A memory with its text as a document."""
+        return cls(
+            memory.id, text, memory.author, memory.tags, memory.kind, memory.thread, memory.position, memory.created_s
+        )
+
+
+@frozen
+class Filter:
+    """Which memories are asked for. A field that is ``None`` admits all; those that are given must all admit."""
+
+    threads: frozenset[str] | None = None
+    """Of one of these threads; the pages of a session are its thread."""
+    authors: frozenset[str] | None = None
+    """By one of these, as they are written."""
+    kinds: frozenset[str] | None = None
+    tags: frozenset[str] | None = None
+    """With all of these tags."""
+    since_s: float | None = None
+    """Said at that time or later; what has no time is not admitted."""
+    until_s: float | None = None
+    """Said before that time; what has no time is not admitted."""
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the fields that are given."""
+        return frozenset(a.name for a in fields(Filter) if getattr(self, a.name) is not None)
+
+    def admits(self, of: Document | Memory) -> bool:
+        """Whether a memory passes."""
+        return (
+            (self.threads is None or of.thread in self.threads)
+            and (self.authors is None or of.author in self.authors)
+            and (self.kinds is None or of.kind in self.kinds)
+            and (self.tags is None or self.tags <= set(of.tags))
+            and (self.since_s is None or 0 < of.created_s >= self.since_s)
+            and (self.until_s is None or 0 < of.created_s < self.until_s)
+        )
 
 
 @frozen
 class IndexUpdate:
     """Changes to an index, applied whole or not at all."""
 
-    add: Mapping[str, str] = field(factory=dict, hash=False)
-    """Ids to their texts; an id that is there already is replaced."""
+    add: Sequence[Document] = ()
+    """Each id at most once; one that is there already is replaced."""
     remove: frozenset[str] = frozenset()
     """Ids to forget; absent ones are no error. Removals come before additions."""
 
 
 @frozen
 class SearchRequest:
-    """Asks for the ids whose texts fit a query best."""
+    """Asks for the documents that fit a query best."""
 
     query: str
     limit: int = 10
-    prefix: str = ""
-    """Only ids that start with it."""
+    filter: Filter = Filter()
+    """Holds only fields that the index declares in ``filters``."""
+    now_s: float = 0.0
+    """When it is asked, for what the query says of times; Unix seconds."""
+    deadline_s: float | None = None
+    """Seconds that the search may take; an index that cannot end by then gives the best that it has."""
 
 
 @frozen
 class IndexHit:
-    """One found id; a higher score fits better."""
+    """One found document; a higher score fits better."""
 
     id: str
     score: float
+    features: Mapping[str, float] = field(factory=dict, hash=False)
+    """What is known of how it fits, by the index's own names, for rankers; each finite."""
 
 
 @runtime_checkable
 class Index(Protocol):
-    """Finds texts. It is derived from a tier's records: it may be dropped and is then rebuilt."""
+    """Finds documents. It is derived from the records of memories: it may be dropped and is then rebuilt."""
 
     generation: str
     """Random, drawn when the index's data was created or cleared; another one tells the kernel to fill it anew."""
+    filters: frozenset[str]
+    """The fields of :class:`Filter` that it applies itself; for others the kernel asks for more and filters behind it."""
 
     async def update(self, request: IndexUpdate) -> None:
         """Apply the changes; a search that starts afterwards sees them.

@@ -16,6 +16,7 @@ KINDS = (
     "tier",
     "index",
     "embedder",
+    "ranker",
     "compressor",
     "scorer",
     "counter",

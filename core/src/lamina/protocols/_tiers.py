@@ -2,48 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from attrs import field, frozen
+from attrs import frozen
 
 from lamina.model import Memory
-from lamina.protocols._indexing import Index
 from lamina.protocols._storage import Storage
 
 
 @frozen
-class TierReview:
-    """Asks a tier which of its memories should be elsewhere."""
+class PlaceRequest:
+    """Asks a tier where a memory stands in it."""
 
-    memories: Sequence[Memory]
-    """All that the tier holds (texts left out), in any order. Their ``uses`` are those since they came into the tier."""
+    memory: Memory
+    """Its text left out. Its ``uses`` are those since it came into the tier."""
+    tokens: int
+    """Of its text."""
+    earlier_uses: int
+    """How often it was used before it came into the tier."""
     now_s: float
-    earlier_uses: Mapping[str, int] = field(factory=dict, hash=False)
-    """How often each was used before it came into the tier, by id; those that were not are left out."""
 
 
 @frozen
-class Verdict:
-    """What a tier wants to let go of."""
+class Placement:
+    """Where a memory stands in a tier, until it is used or changed."""
 
-    demote: tuple[str, ...] = ()
-    """Ids that go one tier down (from the last tier: nowhere, they stay)."""
-    promote: tuple[str, ...] = ()
-    """Ids that go one tier up (from the first tier: nowhere, they stay); of none that was not used since it came."""
+    order: float
+    """The lowest leave first where the tier holds more than it may; ties by id. Finite."""
+    due_s: float | None = None
+    """When it goes one tier down, whatever room there is; Unix seconds. The last tier keeps it."""
+    rise: bool = False
+    """Whether it should go one tier up; never for a memory that was not used since it came. The first tier keeps it."""
+
+
+@frozen
+class Capacity:
+    """What a tier may hold at most; what is over goes down at the next consolidation."""
+
+    records: int | None = None
+    tokens: int | None = None
+    """Of the memories' texts."""
 
 
 @runtime_checkable
 class Tier(Protocol):
-    """A level of memory: a policy over a storage and an index, both asked from the host by configured name.
+    """A level of memory: a policy over a storage, which is asked from the host by its configured name.
 
-    The kernel moves the records; the tier decides. Tiers are ordered by ``rank``, lowest first.
+    The kernel keeps the order beside the records, in the same commit, and moves them; the tier only says where each
+    stands. So a consolidation reads what leaves and nothing else. Tiers are ordered by ``rank``, lowest first.
     """
 
     rank: int
     storage: Storage
-    index: Index
+    capacity: Capacity
+    policy: str
+    """Names what placements depend on, with its settings; where it changes, all memories are placed anew."""
 
-    async def review(self, request: TierReview) -> Verdict:
-        """Which memories should move; pure; no id in both."""
+    def place(self, request: PlaceRequest) -> Placement:
+        """Where the memory stands from now on; pure, a plain call, because it comes with every write."""
         ...

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from lamina.testing.format import FormatSuite as FormatSuite
     from lamina.testing.host import LoneHost as LoneHost
     from lamina.testing.index import IndexSuite as IndexSuite
+    from lamina.testing.index import documents_of as documents_of
     from lamina.testing.pager import PagerSuite as PagerSuite
     from lamina.testing.plans import made_page as made_page
     from lamina.testing.plans import plan_request as plan_request
     from lamina.testing.plans import reference_count as reference_count
     from lamina.testing.plans import reference_offers as reference_offers
     from lamina.testing.plans import window_tokens as window_tokens
+    from lamina.testing.ranker import RankerSuite as RankerSuite
     from lamina.testing.run import failing as failing
     from lamina.testing.scorer import ScorerSuite as ScorerSuite
     from lamina.testing.storage import StorageSuite as StorageSuite
@@ -46,12 +48,14 @@ _WHERE = {
     "IndexSuite": "index",
     "LoneHost": "host",
     "PagerSuite": "pager",
+    "RankerSuite": "ranker",
     "ScorerSuite": "scorer",
     "StorageSuite": "storage",
     "Suite": "suite",
     "TierSuite": "tier",
     "ToolSuite": "tool",
     "conversations": "conversations",
+    "documents_of": "index",
     "failing": "run",
     "made_page": "plans",
     "plan_request": "plans",

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import pytest
+from attrs import evolve, fields
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lamina.errors import ClosedError
-from lamina.protocols import Index, IndexHit, IndexUpdate, SearchRequest
+from lamina.protocols import Document, Filter, Index, IndexHit, IndexUpdate, SearchRequest
 from lamina.testing.suite import Suite
 
 T = TypeVar("T")
@@ -35,6 +37,22 @@ nasty = st.one_of(
 )
 
 
+said = st.builds(
+    Document,
+    id=ids, text=st.just("zqbbcox"), author=st.sampled_from(["", "a", "A", "a_"]), tags=st.sampled_from([(), ("a",), ("a", "b")]),
+    kind=st.sampled_from(["semantic", "episodic"]), thread=st.sampled_from(["", "a", "A", "a_b", "aXb", "ab", "é%"]),
+    position=st.one_of(st.none(), st.integers(0, 5)), created_s=st.sampled_from([0.0, 4.0, 5.0, 6.0]),
+)  # fmt: skip
+filters = st.builds(
+    Filter,
+    threads=st.one_of(st.none(), st.frozensets(st.sampled_from(["", "a", "A", "a_b", "é%"]), max_size=2)),
+    authors=st.one_of(st.none(), st.frozensets(st.sampled_from(["", "a", "A", "a_"]), max_size=2)),
+    kinds=st.one_of(st.none(), st.frozensets(st.sampled_from(["semantic", "episodic"]), max_size=2)),
+    tags=st.one_of(st.none(), st.frozensets(st.sampled_from(["a", "b"]), max_size=2)),
+    since_s=st.sampled_from([None, 0.0, 5.0]), until_s=st.sampled_from([None, 0.0, 5.0]),
+)  # fmt: skip
+
+
 class OpenIndex(Protocol):
     """Opens the index of a namespace; all that one fixture value opens share one store."""
 
@@ -47,9 +65,14 @@ def rare(number: int) -> str:
     return "zq" + "".join(letters[int(digit)] for digit in f"{number:03}") + "ox"
 
 
-async def found(index: Index, query: str, *, limit: int = 10, prefix: str = "") -> list[str]:
+def documents_of(texts: Mapping[str, str]) -> list[Document]:
+    """Documents of which nothing is known but these texts, by id."""
+    return [Document(id, text) for id, text in texts.items()]
+
+
+async def found(index: Index, query: str, *, limit: int = 10) -> list[str]:
     """The ids of a search's hits."""
-    hits = await index.search(SearchRequest(query=query, limit=limit, prefix=prefix))
+    hits = await index.search(SearchRequest(query=query, limit=limit))
     return [hit.id for hit in hits]
 
 
@@ -91,7 +114,7 @@ class IndexSuite(Suite):
         """What a search finds among these texts."""
 
         async def act(index: Index) -> Sequence[IndexHit]:
-            await index.update(IndexUpdate(add=texts))
+            await index.update(IndexUpdate(add=documents_of(texts)))
             return await index.search(SearchRequest(**request))
 
         return self.run(open_index, act)
@@ -100,14 +123,14 @@ class IndexSuite(Suite):
         texts = {f"s#{n}": f"the server {rare(n)} is up" for n in range(30)}
 
         async def act(index: Index) -> list[list[str]]:
-            await index.update(IndexUpdate(add=texts))
+            await index.update(IndexUpdate(add=documents_of(texts)))
             return [await found(index, rare(n)) for n in range(30)]
 
         assert self.run(open_index, act) == [[f"s#{n}"] for n in range(30)]
 
     def test_what_was_removed_is_not_found(self, open_index: OpenIndex) -> None:
         async def act(index: Index) -> list[str]:
-            await index.update(IndexUpdate(add={"a": f"one {rare(1)}", "b": f"two {rare(1)}"}))
+            await index.update(IndexUpdate(add=documents_of({"a": f"one {rare(1)}", "b": f"two {rare(1)}"})))
             await index.update(IndexUpdate(remove=frozenset({"a", "never there"})))
             return await found(index, rare(1))
 
@@ -115,27 +138,27 @@ class IndexSuite(Suite):
 
     def test_what_was_replaced_is_found_by_its_new_text_only(self, open_index: OpenIndex) -> None:
         async def act(index: Index) -> list[list[str]]:
-            await index.update(IndexUpdate(add={"a": rare(1), "b": "beside it"}))
-            await index.update(IndexUpdate(add={"a": rare(2)}))
+            await index.update(IndexUpdate(add=documents_of({"a": rare(1), "b": "beside it"})))
+            await index.update(IndexUpdate(add=documents_of({"a": rare(2)})))
             return [await found(index, rare(1)), await found(index, rare(2))]
 
         assert self.run(open_index, act) == [[], ["a"]]
 
     def test_removals_come_before_additions(self, open_index: OpenIndex) -> None:
         async def act(index: Index) -> list[str]:
-            await index.update(IndexUpdate(add={"a": rare(1)}))
-            await index.update(IndexUpdate(add={"a": rare(2)}, remove=frozenset({"a"})))
+            await index.update(IndexUpdate(add=documents_of({"a": rare(1)})))
+            await index.update(IndexUpdate(add=documents_of({"a": rare(2)}), remove=frozenset({"a"})))
             return await found(index, rare(2))
 
         assert self.run(open_index, act) == ["a"]
 
     def test_clearing_forgets_everything_and_draws_a_new_generation(self, open_index: OpenIndex) -> None:
         async def act(index: Index) -> tuple[list[str], bool, list[str]]:
-            await index.update(IndexUpdate(add={"a": rare(1)}))
+            await index.update(IndexUpdate(add=documents_of({"a": rare(1)})))
             before = index.generation
             await index.clear()
             gone = await found(index, rare(1))
-            await index.update(IndexUpdate(add={"b": rare(1)}))
+            await index.update(IndexUpdate(add=documents_of({"b": rare(1)})))
             return gone, index.generation == before, await found(index, rare(1))
 
         assert self.run(open_index, act) == ([], False, ["b"])
@@ -163,18 +186,76 @@ class IndexSuite(Suite):
         for limit in (1, 7, 30, 100):
             assert len(self.hits(open_index, texts, query=rare(1), limit=limit)) == min(limit, 30)
 
-    @few
-    @given(names=st.sets(ids, min_size=1, max_size=12), prefix=st.text(alphabet="aA_%*#é中/\0\"'", max_size=2))
-    @example(names={"a_1", "ab1", "A_1"}, prefix="a_")
-    @example(names={"a%b", "axb"}, prefix="a%")
-    @example(names={"s#1", "s#10", "s2#1"}, prefix="s#")
-    def test_a_prefix_is_exact(self, open_index: OpenIndex, names: set[str], prefix: str) -> None:
-        hits = self.hits(open_index, dict.fromkeys(names, rare(1)), query=rare(1), limit=50, prefix=prefix)
-        assert {hit.id for hit in hits} == {name for name in names if name.startswith(prefix)}
+    def test_the_filters_that_it_applies_are_some_of_those_that_there_are(self, open_index: OpenIndex) -> None:
+        async def act(index: Index) -> Any:
+            return index.filters
 
-    def test_the_limit_counts_what_the_prefix_leaves(self, open_index: OpenIndex) -> None:
-        texts = {f"his#{n}": f"{rare(1)} {rare(1)}" for n in range(50)} | {"mine#1": f"{rare(1)} and much more to say"}
-        assert [hit.id for hit in self.hits(open_index, texts, query=rare(1), limit=1, prefix="mine#")] == ["mine#1"]
+        declared = self.run(open_index, act)
+        assert isinstance(declared, frozenset)
+        assert declared <= frozenset(attribute.name for attribute in fields(Filter))
+
+    @few
+    @given(said=st.lists(said, min_size=1, max_size=10, unique_by=lambda d: d.id), filter=filters)
+    @example(
+        said=[Document("1", rare(1), thread="a_b"), Document("2", rare(1), thread="aXb")],
+        filter=Filter(threads=frozenset({"a_b"})),
+    )
+    @example(
+        said=[Document("1", rare(1), thread="a"), Document("2", rare(1), thread="A")],
+        filter=Filter(threads=frozenset({"a"})),
+    )
+    @example(
+        said=[Document("1", rare(1), thread="a"), Document("2", rare(1), thread="ab")],
+        filter=Filter(threads=frozenset({"a"})),
+    )
+    @example(
+        said=[Document("1", rare(1), created_s=0.0), Document("2", rare(1), created_s=5.0)], filter=Filter(until_s=5.0)
+    )
+    @example(
+        said=[Document("1", rare(1), created_s=0.0), Document("2", rare(1), created_s=5.0)], filter=Filter(since_s=5.0)
+    )
+    @example(said=[Document("1", rare(1), tags=("a",))], filter=Filter(tags=frozenset({"a", "b"})))
+    @example(said=[Document("1", rare(1), author="a")], filter=Filter(authors=frozenset()))
+    @example(said=[Document("1", rare(1), kind="episodic")], filter=Filter(kinds=frozenset({"semantic"})))
+    def test_a_filter_that_it_applies_is_exact(
+        self, open_index: OpenIndex, said: list[Document], filter: Filter
+    ) -> None:
+        async def act(index: Index) -> tuple[Filter, Sequence[IndexHit]]:
+            await index.update(IndexUpdate(add=said))
+            own = evolve(filter, **dict.fromkeys(filter.given - index.filters))
+            return own, await index.search(SearchRequest(query=rare(1), limit=50, filter=own))
+
+        own, hits = self.run(open_index, act)
+        assert {hit.id for hit in hits} == {document.id for document in said if own.admits(document)}
+
+    def test_the_limit_counts_what_a_filter_leaves(self, open_index: OpenIndex) -> None:
+        wanted: Mapping[str, Any] = {
+            "threads": frozenset({"mine"}), "authors": frozenset({"I"}), "kinds": frozenset({"semantic"}),
+            "tags": frozenset({"mine"}), "since_s": 150.0, "until_s": 150.0,
+        }  # fmt: skip
+        long = f"{rare(1)} and much more to say"
+        mine = Document("mine", long, author="I", tags=("mine",), thread="mine", created_s=200.0)
+        his = Document(
+            "", f"{rare(1)} {rare(1)}", author="he", tags=("his",), thread="his", kind="episodic", created_s=100.0
+        )
+
+        async def first(index: Index, field: str) -> list[str]:
+            times = (200.0, 100.0) if field == "until_s" else (100.0, 200.0)
+            others = [evolve(his, id=f"his{n}", created_s=times[0]) for n in range(50)]
+            await index.update(IndexUpdate(add=[*others, evolve(mine, created_s=times[1])]))
+            request = SearchRequest(query=rare(1), limit=1, filter=Filter(**{field: wanted[field]}))
+            return [hit.id for hit in await index.search(request)]
+
+        async def act(index: Index) -> dict[str, list[str]]:
+            return {field: await first(index, field) for field in sorted(index.filters & wanted.keys())}
+
+        assert all(hits == ["mine"] for hits in self.run(open_index, act).values())
+
+    def test_features_are_finite_numbers_by_name(self, open_index: OpenIndex) -> None:
+        texts = {f"{n}": f"{rare(n)} {rare(1)} said" for n in range(5)}
+        for hit in self.hits(open_index, texts, query=f"{rare(1)} {rare(2)}"):
+            assert all(isinstance(name, str) and math.isfinite(value) for name, value in hit.features.items())
+            assert math.isfinite(hit.score)
 
     @settings(few, max_examples=40)
     @given(query=nasty, text=nasty)
@@ -182,7 +263,7 @@ class IndexSuite(Suite):
     @example(query="a AND NOT", text='"')
     def test_any_text_is_a_legal_query_and_a_legal_text(self, open_index: OpenIndex, query: str, text: str) -> None:
         async def act(index: Index) -> tuple[list[str], list[str]]:
-            await index.update(IndexUpdate(add={"a": text, "b": rare(1)}))
+            await index.update(IndexUpdate(add=documents_of({"a": text, "b": rare(1)})))
             return await found(index, query), await found(index, rare(1))
 
         anything, known = self.run(open_index, act)
@@ -203,8 +284,8 @@ class IndexSuite(Suite):
         async def act() -> tuple[list[str], list[str], list[str], list[str]]:
             one, two = f"space-{next(_spaces)}", f"space-{next(_spaces)}"
             async with open_index(namespace=one) as first, open_index(namespace=two) as second:
-                await first.update(IndexUpdate(add={"a": rare(1), "x": "first"}))
-                await second.update(IndexUpdate(add={"b": rare(1), "x": "second"}))
+                await first.update(IndexUpdate(add=documents_of({"a": rare(1), "x": "first"})))
+                await second.update(IndexUpdate(add=documents_of({"b": rare(1), "x": "second"})))
                 seen = await found(first, rare(1)), await found(second, rare(1))
                 await second.update(IndexUpdate(remove=frozenset({"a"})))
                 await second.clear()
@@ -218,7 +299,7 @@ class IndexSuite(Suite):
         async def act() -> tuple[bool, list[str], bool]:
             name = f"space-{next(_spaces)}"
             async with open_index(namespace=name) as index:
-                await index.update(IndexUpdate(add={"a": rare(1)}))
+                await index.update(IndexUpdate(add=documents_of({"a": rare(1)})))
                 before = index.generation
             async with open_index(namespace=name) as index:
                 same, kept = index.generation == before, await found(index, rare(1))
@@ -236,7 +317,7 @@ class IndexSuite(Suite):
                 pass
             uses: tuple[Callable[[], Coroutine[Any, Any, Any]], ...] = (
                 lambda: index.search(SearchRequest(query="a")),
-                lambda: index.update(IndexUpdate(add={"a": "a"})),
+                lambda: index.update(IndexUpdate(add=documents_of({"a": "a"}))),
                 lambda: index.clear(),
             )
             for use in uses:  # each begun in its turn: where one does not fail, the others would never be awaited
@@ -249,7 +330,7 @@ class IndexSuite(Suite):
         texts = {name: text for name, (text, _) in self.LANGUAGES.items()}
 
         async def act(index: Index) -> dict[str, list[str]]:
-            await index.update(IndexUpdate(add=texts))
+            await index.update(IndexUpdate(add=documents_of(texts)))
             return {name: (await found(index, query))[:1] for name, (_, query) in self.LANGUAGES.items()}
 
         assert self.run(open_index, act) == {name: [name] for name in texts}
@@ -279,7 +360,9 @@ class IndexSuite(Suite):
             for step, what in steps:
                 if step == "add":
                     new = {name: rare(next(numbers)) for name in what}
-                    await index.update(IndexUpdate(add={n: " ".join([*what[n], w]) for n, w in new.items()}))
+                    await index.update(
+                        IndexUpdate(add=documents_of({n: " ".join([*what[n], w]) for n, w in new.items()}))
+                    )
                     held |= new
                     words += new.values()
                 elif step == "remove":
@@ -295,8 +378,8 @@ class IndexSuite(Suite):
 
     def test_searches_and_updates_at_once_do_not_disturb_each_other(self, open_index: OpenIndex) -> None:
         async def act(index: Index) -> list[str]:
-            await index.update(IndexUpdate(add={"kept": rare(0)}))
-            updates = (index.update(IndexUpdate(add={f"{n}": rare(1)})) for n in range(20))
+            await index.update(IndexUpdate(add=documents_of({"kept": rare(0)})))
+            updates = (index.update(IndexUpdate(add=documents_of({f"{n}": rare(1)}))) for n in range(20))
             searches = (found(index, rare(0)) for _ in range(20))
             results = await asyncio.gather(*updates, *searches)
             assert results[20:] == [["kept"]] * 20

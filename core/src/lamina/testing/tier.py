@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Coroutine, Sequence
+import math
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from attrs import evolve
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lamina.model import Memory
-from lamina.protocols import Tier, TierReview, Verdict
+from lamina.protocols import Capacity, Placement, PlaceRequest, Tier
 from lamina.testing.suite import Suite
 
 T = TypeVar("T")
@@ -25,35 +26,27 @@ few = settings(max_examples=60, deadline=None, database=None, suppress_health_ch
 NOW_S = 1_800_000_000.0
 
 _ages = st.one_of(st.just(0.0), st.floats(0, 10), st.floats(0, 1e6), st.floats(0, NOW_S), st.just(-5.0))
-memories = st.lists(
-    st.builds(
-        lambda name, importance, age_s, uses: Memory(
-            name, "", importance=importance, created_s=NOW_S - age_s, used_s=NOW_S - age_s, uses=uses
-        ),
-        st.text(alphabet="ab#1é", min_size=1, max_size=4),
-        st.floats(0, 1),
-        _ages,
-        st.one_of(st.integers(0, 4), st.integers(0, 10**6)),
+_uses = st.one_of(st.integers(0, 4), st.integers(0, 10**6))
+requests = st.builds(
+    lambda importance, age_s, uses, earlier, tokens: PlaceRequest(
+        memory=Memory("a", "", importance=importance, created_s=NOW_S - age_s, used_s=NOW_S - age_s, uses=uses),
+        tokens=tokens, earlier_uses=earlier, now_s=NOW_S,
     ),
-    max_size=25,
-    unique_by=lambda memory: memory.id,
-)
+    st.floats(0, 1), _ages, _uses, _uses, st.integers(0, 10**6),
+)  # fmt: skip
 """Memories of all ages, some used in the future by a clock that went back."""
 
-MANY = [
-    Memory(f"m{n:02}", "", created_s=NOW_S - n, used_s=NOW_S - n, uses=n % 5, importance=n % 7 / 7) for n in range(40)
-]
+USED = PlaceRequest(
+    memory=Memory("a", "", created_s=NOW_S, used_s=NOW_S, uses=1000), tokens=10, earlier_uses=0, now_s=NOW_S
+)
+UNUSED = evolve(USED, memory=evolve(USED.memory, uses=0, importance=0.0), earlier_uses=1000)
 
 
 class TierSuite(Suite):
     """What every tier must hold.
 
-    Give a fixture ``open_tier``: ``async with open_tier() as tier``, and say in ``capacity`` how many memories the
-    tier that it opens keeps.
+    Give a fixture ``open_tier``: ``async with open_tier() as tier``.
     """
-
-    capacity: ClassVar[int | None] = None
-    """How many memories the tier keeps; ``None``: any number."""
 
     @pytest.fixture
     def open_tier(self) -> OpenTier:
@@ -68,95 +61,76 @@ class TierSuite(Suite):
 
         return asyncio.run(opened())
 
-    def review(self, open_tier: OpenTier, held: Sequence[Memory], now_s: float = NOW_S) -> Verdict:
-        """A fresh tier's verdict."""
-        return self.run(open_tier, lambda tier: tier.review(TierReview(memories=held, now_s=now_s)))
+    def place(self, open_tier: OpenTier, request: PlaceRequest) -> Placement:
+        """Where a fresh tier puts a memory."""
 
-    def test_it_has_a_rank(self, open_tier: OpenTier) -> None:
-        async def rank(tier: Tier) -> Any:
-            return tier.rank
+        async def act(tier: Tier) -> Placement:
+            return tier.place(request)
 
-        assert type(self.run(open_tier, rank)) is int
+        return self.run(open_tier, act)
 
-    def test_an_empty_tier_lets_nothing_go(self, open_tier: OpenTier) -> None:
-        assert self.review(open_tier, []) == Verdict()
+    def test_it_has_a_rank_a_capacity_and_a_policy(self, open_tier: OpenTier) -> None:
+        async def facts(tier: Tier) -> tuple[Any, Any, Any]:
+            return tier.rank, tier.capacity, tier.policy
 
-    @few
-    @given(held=memories)
-    @example(held=MANY)
-    def test_verdicts_name_only_what_the_tier_holds_and_each_once(
-        self, open_tier: OpenTier, held: list[Memory]
-    ) -> None:
-        held = [*held]  # an example's list is the same object at every run
-        verdict = self.review(open_tier, held)
-        ids = {memory.id for memory in held}
-        assert set(verdict.demote) | set(verdict.promote) <= ids
-        assert len(set(verdict.demote)) == len(verdict.demote)
-        assert len(set(verdict.promote)) == len(verdict.promote)
+        rank, capacity, policy = self.run(open_tier, facts)
+        assert type(rank) is int
+        assert isinstance(capacity, Capacity)
+        assert all(most is None or (type(most) is int and most > 0) for most in (capacity.records, capacity.tokens))
+        assert isinstance(policy, str)
+        assert policy
 
     @few
-    @given(held=memories)
-    @example(held=MANY)
-    def test_nothing_goes_both_ways(self, open_tier: OpenTier, held: list[Memory]) -> None:
-        held = [*held]  # an example's list is the same object at every run
-        verdict = self.review(open_tier, held)
-        assert not set(verdict.demote) & set(verdict.promote)
+    @given(request=requests)
+    @example(request=UNUSED)
+    def test_a_place_is_a_finite_number_and_a_time(self, open_tier: OpenTier, request: PlaceRequest) -> None:
+        placed = self.place(open_tier, request)
+        assert math.isfinite(placed.order)
+        assert placed.due_s is None or math.isfinite(placed.due_s)
+        assert type(placed.rise) is bool
 
     @few
-    @given(held=memories)
-    @example(held=MANY)
-    def test_the_same_memories_get_the_same_verdict(self, open_tier: OpenTier, held: list[Memory]) -> None:
-        held = [*held]  # an example's list is the same object at every run
-
-        async def twice(tier: Tier) -> tuple[Verdict, Verdict]:
-            request = TierReview(memories=held, now_s=NOW_S)
-            return await tier.review(request), await tier.review(request)
+    @given(request=requests)
+    @example(request=USED)
+    def test_the_same_memory_gets_the_same_place(self, open_tier: OpenTier, request: PlaceRequest) -> None:
+        async def twice(tier: Tier) -> tuple[Placement, Placement]:
+            return tier.place(request), tier.place(request)
 
         first, second = self.run(open_tier, twice)
-        assert first == second == self.review(open_tier, held)
+        assert first == second == self.place(open_tier, request)
 
     @few
-    @given(held=memories, seed=st.randoms(use_true_random=False))
-    def test_the_order_of_the_memories_does_not_matter(
-        self, open_tier: OpenTier, held: list[Memory], seed: Any
-    ) -> None:
-        shuffled = list(held)
-        seed.shuffle(shuffled)
-        first, second = self.review(open_tier, held), self.review(open_tier, shuffled)
-        assert set(first.demote) == set(second.demote)
-        assert set(first.promote) == set(second.promote)
+    @given(request=requests)
+    @example(request=USED)
+    def test_placing_changes_nothing_of_what_it_is_given(self, open_tier: OpenTier, request: PlaceRequest) -> None:
+        before = copy.deepcopy(request)
+        self.place(open_tier, request)
+        assert request == before
 
     @few
-    @given(held=memories)
-    @example(held=MANY)
-    def test_a_review_changes_nothing_of_what_it_is_given(self, open_tier: OpenTier, held: list[Memory]) -> None:
-        held = [*held]  # an example's list is the same object at every run
-        before = copy.deepcopy(held)
-        self.review(open_tier, held)
-        assert held == before
-
-    @few
-    @given(held=memories)
-    @example(held=MANY)
-    def test_what_was_not_used_since_it_came_does_not_go_up(self, open_tier: OpenTier, held: list[Memory]) -> None:
+    @given(request=requests)
+    @example(request=UNUSED)
+    @example(request=evolve(UNUSED, memory=evolve(UNUSED.memory, importance=1.0)))
+    def test_what_was_not_used_since_it_came_does_not_go_up(self, open_tier: OpenTier, request: PlaceRequest) -> None:
         """Else the tier above, which may have let go of it, and this one pass it to and fro for ever."""
-        held = [evolve(memory, uses=0) for memory in held]
-        assert self.review(open_tier, held).promote == ()
+        assert not self.place(open_tier, evolve(request, memory=evolve(request.memory, uses=0))).rise
 
     @few
-    @given(held=memories)
-    @example(held=MANY)
-    def test_what_stays_is_within_the_capacity(self, open_tier: OpenTier, held: list[Memory]) -> None:
-        held = [*held]  # an example's list is the same object at every run
-        verdict = self.review(open_tier, held)
-        stays = {memory.id for memory in held} - set(verdict.demote) - set(verdict.promote)
-        assert self.capacity is None or len(stays) <= self.capacity
+    @given(request=requests, later_s=st.floats(0, 1e6))
+    @example(request=USED, later_s=1e6)
+    def test_the_order_does_not_depend_on_when_it_is_asked(
+        self, open_tier: OpenTier, request: PlaceRequest, later_s: float
+    ) -> None:
+        """Places are kept, and compared with those that were given at other times."""
+        later = evolve(request, now_s=request.now_s + later_s)
+        first, second = self.place(open_tier, request), self.place(open_tier, later)
+        assert (first.order, first.due_s) == (second.order, second.due_s)
 
     @few
-    @given(held=memories)
-    @example(held=MANY)
-    def test_what_was_demoted_makes_room_for_the_rest(self, open_tier: OpenTier, held: list[Memory]) -> None:
-        """Nothing more goes down at the same instant once the demoted are gone."""
-        held = [*held]  # an example's list is the same object at every run
-        gone = set(self.review(open_tier, held).demote)
-        assert self.review(open_tier, [memory for memory in held if memory.id not in gone]).demote == ()
+    @given(request=requests, more=st.integers(1, 5))
+    @example(request=UNUSED, more=1)
+    def test_use_moves_nothing_nearer_to_leaving(self, open_tier: OpenTier, request: PlaceRequest, more: int) -> None:
+        used = evolve(request.memory, uses=request.memory.uses + more, used_s=max(NOW_S, request.memory.used_s))
+        before, after = self.place(open_tier, request), self.place(open_tier, evolve(request, memory=used))
+        assert after.order >= before.order
+        assert before.due_s is None or after.due_s is None or after.due_s >= before.due_s

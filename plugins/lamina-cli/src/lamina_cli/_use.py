@@ -21,6 +21,9 @@ def named(config: Config) -> Iterator[tuple[str, str]]:
         yield "scorer", window.scorer
     yield from (("compressor", name) for name in window.compressors)
     yield from (("tier", name) for name in config.memory.tiers)
+    yield from (("index", name) for name in config.memory.indexes)
+    if config.memory.ranker is not None:
+        yield "ranker", config.memory.ranker
     if config.calls.executor is not None:
         yield "executor", config.calls.executor
     yield from (("tool", name) for name in config.names("tool"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from lamina.errors import ClosedError, IntegrityError
-from lamina.protocols import IndexHit, IndexUpdate, SearchRequest
+from lamina.protocols import Document, Filter, IndexHit, IndexUpdate, SearchRequest
 from lamina_index_lexical import _words
 from lamina_index_lexical._file import connect, empty_log, faults, is_busy, restrict, transaction, wait
 from lamina_index_lexical._words import STOP, words
@@ -44,6 +44,8 @@ class LexicalIndex:
     One connection, guarded by a lock, because a search and an update of one process gain nothing from two; other
     processes may use the file at once (WAL).
     """
+
+    filters = frozenset({"threads", "authors", "kinds", "since_s", "until_s"})
 
     def __init__(self, path: Path, namespace: str, busy_timeout_s: float) -> None:
         self._path, self._name, self._timeout_s = path, namespace.encode("utf-8", "surrogatepass"), busy_timeout_s
@@ -117,12 +119,14 @@ class LexicalIndex:
     def _create(self, db: sqlite3.Connection) -> None:
         """Make the namespace's tables anew, empty, and draw a generation."""
         db.execute(f"DROP TABLE IF EXISTS {self._fts}")
-        db.execute(f"DROP TABLE IF EXISTS {self._docs}")
+        db.execute(f"DROP TABLE IF EXISTS {self._docs}")  # and its index with it
         # FTS5 forgets a record only when told its words, unless SQLite is 3.43 or newer; so they are kept, and the
         # table of FTS5 keeps no second copy.
         db.execute(
-            f"CREATE TABLE {self._docs} (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, words TEXT NOT NULL)"
+            f"CREATE TABLE {self._docs} (number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, words TEXT NOT NULL, "
+            "thread BLOB NOT NULL, author BLOB NOT NULL, kind TEXT NOT NULL, created_s REAL NOT NULL)"
         )
+        db.execute(f"CREATE INDEX thread_{self._number} ON {self._docs} (thread)")
         db.execute(f"CREATE VIRTUAL TABLE {self._fts} USING fts5(words, content = '', tokenize = 'ascii')")
         self.generation = secrets.token_hex(8)
         db.execute(
@@ -163,9 +167,9 @@ class LexicalIndex:
         await asyncio.to_thread(self._update, request)
 
     def _update(self, request: IndexUpdate) -> None:
-        added = {_blob(name): " ".join(words(text)) for name, text in request.add.items()}
+        added = {_blob(document.id): _row(document) for document in request.add}
         # Each once: FTS5 takes a second removal for that of another record, and is damaged.
-        gone = list(dict.fromkeys(_blob(name) for name in [*request.remove, *request.add]))
+        gone = list(dict.fromkeys([*map(_blob, request.remove), *added]))
 
         def apply(db: sqlite3.Connection) -> None:
             with transaction(db, write=True):
@@ -179,10 +183,13 @@ class LexicalIndex:
                     [(number, text) for number, text, _ in old],
                 )
                 db.executemany(f"DELETE FROM {self._docs} WHERE id = ?", [(key,) for key in gone])
-                for row in added.items():
-                    number = db.execute(f"INSERT INTO {self._docs} (id, words) VALUES (?, ?)", row).lastrowid
-                    db.execute(f"INSERT INTO {self._fts} (rowid, words) VALUES (?, ?)", (number, row[1]))
-                if any(set(text.split()) - set(added.get(key, "").split()) for _, text, key in old):
+                for key, row in added.items():
+                    number = db.execute(
+                        f"INSERT INTO {self._docs} (id, words, thread, author, kind, created_s) VALUES (?, ?, ?, ?, ?, ?)",
+                        (key, *row),
+                    ).lastrowid
+                    db.execute(f"INSERT INTO {self._fts} (rowid, words) VALUES (?, ?)", (number, row[0]))
+                if any(set(text.split()) - set(added[key][0].split() if key in added else ()) for _, text, key in old):
                     # FTS5 only notes what was removed, and keeps it until its pieces are merged: all are, now. A
                     # record that only grew, as the newest pages do, is left to FTS5's own merging.
                     db.execute(f"INSERT INTO {self._fts} ({self._fts}) VALUES ('optimize')")
@@ -264,12 +271,11 @@ class LexicalIndex:
     def _ranked(self, db: sqlite3.Connection, match: str, request: SearchRequest) -> list[IndexHit]:
         where, bound = f"{self._fts} MATCH ?", [match]
         values: list[object] = [*bound]
-        if request.prefix:
-            # No byte of UTF-8 is 0xff, so this range is exactly the prefix. The plus keeps SQLite from asking FTS5
-            # for one record after another.
-            where += f" AND +rowid IN (SELECT number FROM {self._docs} WHERE id >= ? AND id < ?)"
-            prefix = _blob(request.prefix)
-            values += [prefix, prefix + b"\xff"]
+        if request.filter.given:
+            # The plus keeps SQLite from asking FTS5 for one record after another.
+            passing, bounds = _passing(request.filter)
+            where += f" AND +rowid IN (SELECT number FROM {self._docs} WHERE {passing})"
+            values += bounds
         rows = db.execute(
             f"SELECT rowid, rank FROM {self._fts} WHERE {where} ORDER BY rank LIMIT ?", (*values, request.limit + 1)
         ).fetchall()
@@ -307,6 +313,28 @@ class LexicalIndex:
 def _close_opened(opening: asyncio.Future[LexicalIndex]) -> None:
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close_now()
+
+
+def _row(document: Document) -> tuple[str, bytes, bytes, str, float]:
+    """What is kept of a document beside its id."""
+    said = " ".join(words(document.text))
+    return said, _blob(document.thread), _blob(document.author), document.kind, document.created_s
+
+
+def _passing(filter: Filter) -> tuple[str, list[object]]:
+    """The condition that a document passes a filter, and the values that it is bound to."""
+    conditions: list[str] = []
+    values: list[object] = []
+    sets = (("thread", filter.threads, _blob), ("author", filter.authors, _blob), ("kind", filter.kinds, str))
+    for column, wanted, stored in sets:
+        if wanted is not None:
+            conditions.append(f"{column} IN ({', '.join('?' * len(wanted))})")
+            values += [stored(one) for one in sorted(wanted)]
+    for comparison, bound in ((">=", filter.since_s), ("<", filter.until_s)):
+        if bound is not None:
+            conditions.append(f"created_s > 0 AND created_s {comparison} ?")
+            values.append(bound)
+    return " AND ".join(conditions), values
 
 
 def _blob(id: str) -> bytes:

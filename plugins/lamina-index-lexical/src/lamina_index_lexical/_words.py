@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 
-VERSION = 1
+VERSION = 2
 """Of the rules in this module; an index that was filled by others is dropped."""
 
 JOINT = "\ue000"

@@ -15,13 +15,13 @@ STANDARD: dict[str, Any] = {
         "format": "openai",
     },
     "log": {"storage": "main"},
-    "memory": {"tiers": ["short", "medium", "long"]},
+    "memory": {"tiers": ["short", "medium", "long"], "indexes": ["main"]},
     "storages": {"main": {"use": "sqlite", "path": "lamina.db"}},
     "indexes": {"main": {"use": "lexical", "path": "lexical.db"}},
     "tiers": {
-        "short": {"storage": "main", "index": "main"},
-        "medium": {"storage": "main", "index": "main"},
-        "long": {"storage": "main", "index": "main"},
+        "short": {"storage": "main"},
+        "medium": {"storage": "main"},
+        "long": {"storage": "main"},
     },
     "tools": {"recall": {}, "expand": {}, "remember": {}},
 }

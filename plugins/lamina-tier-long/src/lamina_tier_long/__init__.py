@@ -9,7 +9,7 @@ from attrs import field, frozen, validators
 
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
-from lamina.protocols import Index, Storage, Tier, TierReview, Verdict
+from lamina.protocols import Capacity, Placement, PlaceRequest, Storage, Tier
 
 
 @frozen
@@ -18,8 +18,6 @@ class LongSettings:
 
     storage: str = "main"
     """The storage that holds the records, by its configured name."""
-    index: str = "lexical"
-    """The index that finds them, by its configured name."""
     promote_uses: int = field(default=2, validator=validators.ge(1))
     """A memory that was recalled so often since it came into the tier, and last within ``recent_s``, goes one tier up."""
     recent_s: float = field(default=86_400.0, validator=validators.ge(0))
@@ -30,23 +28,23 @@ class LongTier:
     """Keeps everything."""
 
     rank = 2
+    capacity = Capacity()
 
-    def __init__(self, settings: LongSettings, storage: Storage, index: Index) -> None:
-        self._settings, self.storage, self.index = settings, storage, index
+    def __init__(self, settings: LongSettings, storage: Storage) -> None:
+        self._settings, self.storage = settings, storage
+        self.policy = f"last use; {settings.promote_uses}, {settings.recent_s}"
 
-    async def review(self, request: TierReview) -> Verdict:
-        """Promote what is in use again, most used first, ties by id; demote nothing. Pure; O(n log n)."""
-        since_s = request.now_s - self._settings.recent_s
-        used = [m for m in request.memories if m.uses >= self._settings.promote_uses and m.used_s >= since_s]
-        used.sort(key=lambda memory: (-memory.uses, memory.id))
-        return Verdict(promote=tuple(memory.id for memory in used))
+    def place(self, request: PlaceRequest) -> Placement:
+        """By last use, which only tells where to look first: nothing has to leave. What is in use again rises."""
+        memory = request.memory
+        used = memory.uses >= self._settings.promote_uses and memory.used_s >= request.now_s - self._settings.recent_s
+        return Placement(memory.used_s, rise=used)
 
 
 @asynccontextmanager
 async def open_long(settings: LongSettings, host: Host) -> AsyncIterator[Tier]:
-    """Open the tier over its storage and index."""
-    storage, index = await host.open("storage", settings.storage), await host.open("index", settings.index)
-    yield LongTier(settings, storage, index)
+    """Open the tier over its storage."""
+    yield LongTier(settings, await host.open("storage", settings.storage))
 
 
 @hookimpl

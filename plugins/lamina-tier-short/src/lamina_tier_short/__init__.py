@@ -9,7 +9,7 @@ from attrs import field, frozen, validators
 
 from lamina.hookspecs import Register, hookimpl
 from lamina.host import Host
-from lamina.protocols import Index, Storage, Tier, TierReview, Verdict
+from lamina.protocols import Capacity, Placement, PlaceRequest, Storage, Tier
 
 
 @frozen
@@ -18,10 +18,10 @@ class ShortSettings:
 
     storage: str = "main"
     """The storage that holds the records, by its configured name."""
-    index: str = "lexical"
-    """The index that finds them, by its configured name."""
     capacity: int = field(default=1000, validator=validators.ge(1))
     """Memories that it keeps; the least recently used beyond them go down."""
+    capacity_tokens: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
+    """Tokens of all of them; any number where not given."""
     max_age_s: float = field(default=3600.0, validator=validators.gt(0))
     """Seconds without use after which a memory goes down."""
 
@@ -31,26 +31,21 @@ class ShortTier:
 
     rank = 0
 
-    def __init__(self, settings: ShortSettings, storage: Storage, index: Index) -> None:
-        self._settings, self.storage, self.index = settings, storage, index
+    def __init__(self, settings: ShortSettings, storage: Storage) -> None:
+        self._settings, self.storage = settings, storage
+        self.capacity = Capacity(settings.capacity, settings.capacity_tokens)
+        self.policy = f"last use; {settings.max_age_s}"
 
-    async def review(self, request: TierReview) -> Verdict:
-        """Demote what is stale, and the least recently used beyond the capacity.
-
-        Demoted in that order: the longest unused first; ties by id. Pure; O(n log n). Nothing is promoted: there
-        is nothing above.
-        """
-        oldest_first = sorted(request.memories, key=lambda memory: (memory.used_s, memory.id))
-        surplus = len(oldest_first) - self._settings.capacity
-        limit_s = request.now_s - self._settings.max_age_s
-        return Verdict(demote=tuple(m.id for at, m in enumerate(oldest_first) if at < surplus or m.used_s < limit_s))
+    def place(self, request: PlaceRequest) -> Placement:
+        """By last use, due once that is too long ago. Nothing rises: there is nothing above."""
+        used_s = request.memory.used_s
+        return Placement(used_s, used_s + self._settings.max_age_s)
 
 
 @asynccontextmanager
 async def open_short(settings: ShortSettings, host: Host) -> AsyncIterator[Tier]:
-    """Open the tier over its storage and index."""
-    storage, index = await host.open("storage", settings.storage), await host.open("index", settings.index)
-    yield ShortTier(settings, storage, index)
+    """Open the tier over its storage."""
+    yield ShortTier(settings, await host.open("storage", settings.storage))
 
 
 @hookimpl

@@ -2,151 +2,133 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar
 
 from attrs import evolve
 
-from lamina.protocols import TierReview, Verdict
+from lamina.protocols import Capacity, Placement, PlaceRequest
 
-CAPACITY = 5
-
-NAMES = "test_verdicts_name_only_what_the_tier_holds_and_each_once"
-EMPTY = "test_an_empty_tier_lets_nothing_go"
-SAME = "test_the_same_memories_get_the_same_verdict"
-ORDER = "test_the_order_of_the_memories_does_not_matter"
-WITHIN = "test_what_stays_is_within_the_capacity"
+FACTS = "test_it_has_a_rank_a_capacity_and_a_policy"
+FINITE = "test_a_place_is_a_finite_number_and_a_time"
+SAME = "test_the_same_memory_gets_the_same_place"
+CHANGES = "test_placing_changes_nothing_of_what_it_is_given"
 UNUSED = "test_what_was_not_used_since_it_came_does_not_go_up"
-ROOM = "test_what_was_demoted_makes_room_for_the_rest"
+WHEN = "test_the_order_does_not_depend_on_when_it_is_asked"
+NEARER = "test_use_moves_nothing_nearer_to_leaving"
 
 
 class SoundTier:
-    """Keeps the five used last; promotes what was used often."""
+    """Keeps the five used last; raises what was used often."""
 
     fails: ClassVar[frozenset[str]] = frozenset()
     rank: Any = 0
     storage: Any = None
-    index: Any = None
+    capacity: Any = Capacity(5)
+    policy: Any = "last use"
 
-    async def review(self, request: TierReview) -> Verdict:
-        held = sorted(request.memories, key=lambda m: (m.used_s, m.id))
-        stay = [m.id for m in held if m.uses < 5]
-        return Verdict(
-            demote=tuple(stay[: max(0, len(stay) - CAPACITY)]), promote=tuple(m.id for m in held if m.uses >= 5)
-        )
+    def place(self, request: PlaceRequest) -> Placement:
+        return Placement(request.memory.used_s, rise=request.memory.uses >= 5)
 
 
 class HasNoRank(SoundTier):
     """Says its rank in words."""
 
-    fails = frozenset({"test_it_has_a_rank"})
+    fails = frozenset({FACTS})
     rank = "first"
 
 
-class DemotesStrangers(SoundTier):
-    """Names what it does not hold."""
+class HoldsNothing(SoundTier):
+    """Has room for no memory at all."""
 
-    fails = frozenset({NAMES, EMPTY, ROOM})
-
-    async def review(self, request: TierReview) -> Verdict:
-        verdict = await super().review(request)
-        return evolve(verdict, demote=(*verdict.demote, "stranger"))
+    fails = frozenset({FACTS})
+    capacity = Capacity(0)
 
 
-class RepeatsItself(SoundTier):
-    """Names everything twice."""
+class HasNoPolicy(SoundTier):
+    """Does not name its policy, so that a change of settings would never be seen."""
 
-    fails = frozenset({NAMES})
-
-    async def review(self, request: TierReview) -> Verdict:
-        verdict = await super().review(request)
-        return Verdict(demote=verdict.demote * 2, promote=verdict.promote * 2)
+    fails = frozenset({FACTS})
+    policy = ""
 
 
-class WantsBothWays(SoundTier):
-    """Promotes also what it demotes."""
+class PlacesNowhere(SoundTier):
+    """Has no number for what is worth nothing."""
 
-    fails = frozenset({"test_nothing_goes_both_ways", UNUSED})
+    fails = frozenset({FINITE})
 
-    async def review(self, request: TierReview) -> Verdict:
-        verdict = await super().review(request)
-        return evolve(verdict, promote=(*verdict.promote, *verdict.demote))
+    def place(self, request: PlaceRequest) -> Placement:
+        order = -math.inf if request.memory.importance == 0 and request.memory.uses == 0 else request.memory.used_s
+        return evolve(super().place(request), order=order)
 
 
-class PromotesTheImportant(SoundTier):
-    """Promotes what is important, used or not."""
+class RaisesTheImportant(SoundTier):
+    """Raises what is important, used or not."""
 
     fails = frozenset({UNUSED})
 
-    async def review(self, request: TierReview) -> Verdict:
-        verdict = await super().review(request)
-        important = {m.id for m in request.memories if m.importance > 0.8} - set(verdict.demote)
-        return evolve(verdict, promote=tuple(sorted({*verdict.promote, *important})))
+    def place(self, request: PlaceRequest) -> Placement:
+        return evolve(super().place(request), rise=request.memory.importance > 0.8)
+
+
+class RaisesByEarlierUses(SoundTier):
+    """Takes uses in other tiers for uses here."""
+
+    fails = frozenset({UNUSED})
+
+    def place(self, request: PlaceRequest) -> Placement:
+        return evolve(super().place(request), rise=request.memory.uses + request.earlier_uses >= 5)
 
 
 class Wavers(SoundTier):
-    """Gives every other verdict backwards."""
+    """Gives every other place anew."""
 
-    fails = frozenset({SAME})
+    fails = frozenset({SAME, WHEN, NEARER})
 
-    def __init__(self) -> None:
-        self._turn = False
+    turns: ClassVar[int] = 0
 
-    async def review(self, request: TierReview) -> Verdict:
-        self._turn = not self._turn
-        verdict = await super().review(request)
-        return verdict if self._turn else Verdict(verdict.demote[::-1], verdict.promote[::-1])
+    def place(self, request: PlaceRequest) -> Placement:
+        Wavers.turns += 1
+        return evolve(super().place(request), order=-1e12 * Wavers.turns)
 
 
-class TakesTheFirst(SoundTier):
-    """Demotes what stands first in the request."""
+class Marks(SoundTier):
+    """Writes on the memory that it was given."""
 
-    fails = frozenset({ORDER})
+    fails = frozenset({CHANGES})
 
-    async def review(self, request: TierReview) -> Verdict:
-        return Verdict(tuple(m.id for m in request.memories[: max(0, len(request.memories) - CAPACITY)]))
-
-
-class TakesOut(SoundTier):
-    """Empties the list that it was given."""
-
-    fails = frozenset({"test_a_review_changes_nothing_of_what_it_is_given", SAME, NAMES})
-
-    async def review(self, request: TierReview) -> Verdict:
-        verdict = await super().review(request)
-        held: Any = request.memories
-        held.clear()
-        return verdict
+    def place(self, request: PlaceRequest) -> Placement:
+        object.__setattr__(request.memory, "tags", (*request.memory.tags, "seen"))
+        return super().place(request)
 
 
-class OverflowsByOne(SoundTier):
-    """Keeps one too many."""
+class OrdersByAge(SoundTier):
+    """Orders by how long ago the last use was when it was asked."""
 
-    fails = frozenset({WITHIN})
+    fails = frozenset({WHEN})
 
-    async def review(self, request: TierReview) -> Verdict:
-        verdict = await super().review(request)
-        return evolve(verdict, demote=verdict.demote[1:])
+    def place(self, request: PlaceRequest) -> Placement:
+        return evolve(super().place(request), order=request.memory.used_s - request.now_s)
 
 
-class DemotesByHalves(SoundTier):
-    """Always demotes the older half of what it holds."""
+class TiresOfUse(SoundTier):
+    """Lets go first of what is used most."""
 
-    fails = frozenset({ROOM, WITHIN})
+    fails = frozenset({NEARER})
 
-    async def review(self, request: TierReview) -> Verdict:
-        held = sorted(request.memories, key=lambda m: (m.used_s, m.id))
-        return Verdict(tuple(m.id for m in held[: len(held) // 2]))
+    def place(self, request: PlaceRequest) -> Placement:
+        return evolve(super().place(request), order=-float(request.memory.uses))
 
 
 BROKEN: tuple[type[SoundTier], ...] = (
     HasNoRank,
-    DemotesStrangers,
-    RepeatsItself,
-    WantsBothWays,
-    PromotesTheImportant,
+    HoldsNothing,
+    HasNoPolicy,
+    PlacesNowhere,
+    RaisesTheImportant,
+    RaisesByEarlierUses,
     Wavers,
-    TakesTheFirst,
-    TakesOut,
-    OverflowsByOne,
-    DemotesByHalves,
+    Marks,
+    OrdersByAge,
+    TiresOfUse,
 )

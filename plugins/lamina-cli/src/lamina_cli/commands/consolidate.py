@@ -21,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     async def work(context: Context) -> int:
         with busy("consolidating"):
             moved = await context.consolidate()
-            held = await context.memories()
+            held = await context.tier_counts()
         if arguments.json:
             moves = {
                 name: [{"memory": memory, "from": source, "to": to} for memory, source, to in made]

@@ -165,7 +165,7 @@ async def _context(config: Config) -> Check:
     try:
         async with lamina.open(config=config) as context:
             sessions: list[Any] = await context.sessions()
-            held = await context.memories()
+            held = await context.tier_counts()
     except Exception as error:  # noqa: BLE001 - as above
         return Check("context", "fail", told(error)[0], "see the lines above; lamina config shows every setting")
     memories = ", ".join(f"{name} {number(count)}" for name, count in held.items()) or "no tiers"

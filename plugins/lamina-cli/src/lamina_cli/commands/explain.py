@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
             for repair in window.ledger.repairs:
                 say(f"repaired: {repair}", sys.stdout)
         if taken.imported is not None:
-            await context.memories()
+            await context.tier_counts()
         return 0
 
     return in_context(arguments, work)

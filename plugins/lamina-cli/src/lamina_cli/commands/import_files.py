@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
             for file in files:
                 await _import(context, file, arguments, outcome)
         with busy("indexing for recall"):
-            await context.memories()
+            await context.tier_counts()
         if arguments.json:
             write_json(_object(outcome))
         else:

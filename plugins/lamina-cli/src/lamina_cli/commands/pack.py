@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             _print(arguments, taken, window, form, messages)
         with busy("indexing for recall"):
-            await context.memories()
+            await context.tier_counts()
         return 0
 
     return in_context(arguments, work)

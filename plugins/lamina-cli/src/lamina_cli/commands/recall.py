@@ -6,9 +6,11 @@ import argparse
 import re
 import shlex
 import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lamina import Context, Hit
+from lamina.protocols import Filter
 from lamina_cli._context import add_json, in_context, positive, stored
 from lamina_cli._failures import wrong
 from lamina_cli._output import busy, is_terminal, note, score, visible, write_json
@@ -22,6 +24,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("query", metavar="QUERY", nargs="+", help="any text")
     parser.add_argument("--session", metavar="ID", help="only pages of this session")
+    parser.add_argument("--tier", action="append", metavar="NAME", help="only of this tier; may be repeated")
+    parser.add_argument("--tag", action="append", metavar="TAG", help="only with this tag; may be repeated: with all of them")  # fmt: skip
+    parser.add_argument("--kind", choices=("episodic", "semantic", "procedural"), help="only of this kind")
+    parser.add_argument("--author", metavar="NAME", help="only by this author; of a session's pages, their role")
+    parser.add_argument("--explain", action="store_true", help="what each score is made of")
     parser.add_argument("--limit", type=positive, default=10, metavar="N", help="at most so many (default: 10)")
     add_json(parser)
 
@@ -36,7 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.session is not None:
             await stored(context, arguments.session)
         with busy("looking"):
-            hits = await context.recall(query, limit=arguments.limit, session=arguments.session)
+            hits = await context.recall(
+                query, limit=arguments.limit, session=arguments.session, filter=_filter(arguments), tiers=arguments.tier
+            )
         if arguments.json:
             write_json({"query": query, "session": arguments.session, "hits": [_object(hit) for hit in hits]})
             return 0
@@ -47,12 +56,36 @@ def run(arguments: argparse.Namespace) -> int:
         for hit in hits:
             found.add(score(hit.score), hit.tier, hit.memory.id, excerpt(hit.memory.text, query))
         show(found)
+        if arguments.explain:
+            show(_explained(hits))
         pages = [hit.memory.id for hit in hits if hit.page is not None]
         if pages and is_terminal(sys.stdout):
             note(f"in full: lamina expand {shlex.quote(pages[0])}")
         return 0
 
     return in_context(arguments, work)
+
+
+def _filter(arguments: argparse.Namespace) -> Filter:
+    def given(values: Iterable[str] | None) -> frozenset[str] | None:
+        return None if values is None else frozenset(values)
+
+    return Filter(
+        tags=given(arguments.tag),
+        kinds=given(arguments.kind and [arguments.kind]),
+        authors=given(arguments.author and [arguments.author]),
+    )
+
+
+def _explained(hits: Sequence[Hit]) -> Table:
+    """The features of each hit's score, and what shares its place."""
+    table = Table([">", "~where", "feature", ">value"])
+    for place, hit in enumerate(hits, start=1):
+        for name, value in hit.scores.items():
+            table.add(str(place), hit.memory.id, name, score(value))
+        for id in hit.same:
+            table.add(str(place), hit.memory.id, "says the same", id)
+    return table
 
 
 def _object(hit: Hit) -> dict[str, Any]:
@@ -71,6 +104,10 @@ def _object(hit: Hit) -> dict[str, Any]:
         "created_s": memory.created_s,
         "used_s": memory.used_s,
         "uses": memory.uses,
+        "author": memory.author,
+        "thread": memory.thread,
+        "provenance": list(memory.provenance),
+        "same": list(hit.same),
     }
 
 

@@ -1,0 +1,32 @@
+from contextlib import asynccontextmanager
+
+import pytest
+
+from lamina.testing import RankerSuite, failing
+from lamina.testing.fakes.ranker import BROKEN, SoundRanker
+
+
+class FakeSuite(RankerSuite):
+    strategy = "fake"
+
+
+def opener(fake):
+    @asynccontextmanager
+    async def open_fake():
+        yield fake()
+
+    return open_fake
+
+
+def test_a_sound_ranker_passes_its_suite():
+    assert failing(FakeSuite, open_ranker=opener(SoundRanker)) == set()
+
+
+@pytest.mark.parametrize("fake", BROKEN)
+def test_a_broken_ranker_fails_exactly_the_tests_named_for_it(fake):
+    assert failing(FakeSuite, open_ranker=opener(fake)) == fake.fails
+
+
+def test_every_test_of_the_suite_is_failed_by_some_fake():
+    tests = {name for name in dir(RankerSuite) if name.startswith("test_")}
+    assert frozenset().union(*(fake.fails for fake in BROKEN)) == tests
