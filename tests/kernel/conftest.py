@@ -161,7 +161,7 @@ class SmallTier:
         self.rank, self.storage, self.capacity = rank, storage, Capacity(capacity)
 
     def place(self, request):
-        return Placement(request.memory.used_s, rise=request.memory.uses >= 2)
+        return Placement(request.memory.used_s, rise=request.uses >= 2)
 
 
 class EchoTool:

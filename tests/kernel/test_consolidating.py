@@ -40,7 +40,7 @@ class Tiers:
                 memory = request.memory
                 key = memory.used_s if self.policy == "last use" else -memory.used_s
                 due_s = facts["due_s"] if "due_s" in facts and "due" in memory.tags else None
-                return Placement(key, due_s, memory.uses >= facts.get("rise", 99))
+                return Placement(key, due_s, request.uses >= facts.get("rise", 99))
 
         tier = Tier()
         tier.rank = rank
@@ -100,10 +100,10 @@ def test_what_stays_is_not_read(kernel):
 def test_each_memory_sinks_by_one_move_to_the_tier_that_keeps_it(kernel):
     async def work():
         async with Tiers(kernel, a={"records": 5}, b={"records": 10}, c={"records": 20}, d={})() as ctx:
-            await filled(ctx, 100)
+            await filled(ctx, 1200)
             moved = await ctx.consolidate()
-            assert len({id for id, _, _ in moved.demoted}) == len(moved.demoted) == 95
-            assert await ctx.tier_counts() == {"a": 5, "b": 10, "c": 20, "d": 65}
+            assert len({id for id, _, _ in moved.demoted}) == len(moved.demoted) == 1195
+            assert await ctx.tier_counts() == {"a": 5, "b": 10, "c": 20, "d": 1165}
             assert (await ctx.consolidate()).demoted == ()
 
     run(work)

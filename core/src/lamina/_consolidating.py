@@ -84,28 +84,26 @@ class Consolidation:
                     break
                 chosen[id] = found
                 over, heavy = over - 1, heavy - found.held.tokens
-            await self._sink(at, chosen)
+            await self._sink(at, chosen, max(0, over))
             if over <= 0 and heavy <= 0:
                 return
 
-    async def _sink(self, at: int, found: Mapping[str, Found]) -> None:
-        """Move memories down, each to the first tier that keeps it."""
+    async def _sink(self, at: int, found: Mapping[str, Found], coming: int = 0) -> None:
+        """Move memories down, each to the first tier that keeps it; so many that stand higher come after them."""
         source = self._places.tiers[at]
         left: list[tuple[str, Held]] = [(id, f.held) for id, f in found.items()]
         for below in range(at + 1, len(self._places.tiers)):
             to = self._places.tiers[below]
-            stay = left if to == self._places.tiers[-1] else await self._kept(to, left)
+            stay = left if to == self._places.tiers[-1] else await self._kept(to, left, coming)
             kept = {id for id, _ in stay}
             moved = await self._places.move([id for id, _ in stay], source, to) if stay else []
             self.demoted += [(id, source[0], to[0]) for id in moved]
             left = [(id, held) for id, held in left if id not in kept]
 
-    async def _kept(self, to: Place, arriving: Sequence[tuple[str, Held]]) -> list[tuple[str, Held]]:
-        """Those of the arriving that a tier would not let go of at once, the most worth keeping first come."""
+    async def _kept(self, to: Place, arriving: Sequence[tuple[str, Held]], coming: int) -> list[tuple[str, Held]]:
+        """Those of the arriving that a tier would not let go of again."""
         many, tokens = await self._places.totals(to)
         capacity = to[1].capacity
-        room = len(arriving) if capacity.records is None else max(0, capacity.records - many)
-        light = sum(h.tokens for _, h in arriving) if capacity.tokens is None else max(0, capacity.tokens - tokens)
         lowest = await self._lowest(to)
         places = []
         for id, held in arriving:
@@ -113,11 +111,16 @@ class Consolidation:
             if placed.due_s is None or placed.due_s > self._now_s:
                 places.append((f"{sortable(placed.order)}/{name_of(id)}", id, held))
         out = []
+        above = coming
         for key, id, held in sorted(places, key=lambda p: p[0], reverse=True):
-            # Beyond what is free it takes the place of something that stands lower; that goes when the tier's turn comes.
-            if (room > 0 and light >= held.tokens) or (lowest is not None and key > lowest):
+            # Where there is no room it takes the place of something lower, which goes when the tier's turn comes;
+            # unless what stands higher and arrives too fills the tier by itself.
+            full = capacity.records is not None and above >= capacity.records
+            room = capacity.records is None or many + above < capacity.records
+            room = room and (capacity.tokens is None or tokens + held.tokens <= capacity.tokens)
+            if not full and (room or lowest is None or key > lowest):
                 out.append((id, held))
-                room, light = room - 1, light - held.tokens
+                above, tokens = above + 1, tokens + held.tokens
         return out
 
     async def _lowest(self, place: Place) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
 
 import msgspec
 from attrs import evolve, fields, frozen
@@ -61,9 +62,8 @@ class Held:
 
     def place(self, tier: Tier, now_s: float) -> Placement:
         """Where a tier puts it."""
-        memory = self.memory
-        here = evolve(memory, text="", uses=memory.uses - self.earlier)
-        return tier.place(PlaceRequest(memory=here, tokens=self.tokens, earlier_uses=self.earlier, now_s=now_s))
+        uses = self.memory.uses - self.earlier
+        return tier.place(PlaceRequest(memory=self.memory, tokens=self.tokens, uses=uses, now_s=now_s))
 
     def pack(self) -> bytes:
         """The record's bytes."""
@@ -110,6 +110,7 @@ class Found:
     """Of its record, ``None`` where there is none yet: whoever writes it expects this one."""
 
 
+@lru_cache(maxsize=4 * BATCH)
 def name_of(id: str) -> str:
     """A memory's id as the end of a key."""
     session, mark, page = id.rpartition("#")

@@ -6,6 +6,7 @@ rewritten now and then). A record is put only where its key is absent, so of two
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from urllib.parse import quote
@@ -21,9 +22,13 @@ _PACK_OVER = 512
 """Source records above this many bytes are deflated: recordings are repetitive JSON."""
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
+"""What quoting leaves as it is."""
+
+
 def segment(name: str) -> str:
     """The session's name as one piece of a key."""
-    return quote(name, safe="")
+    return name if _PLAIN.fullmatch(name) else quote(name, safe="")
 
 
 def pack(raw: bytes) -> bytes:

@@ -7,8 +7,8 @@ from lamina.protocols import PlaceRequest
 from lamina_tier_medium import MediumSettings, MediumTier
 
 
-def place(memory, now_s=1e6, earlier_uses=0, **settings):
-    request = PlaceRequest(memory=memory, tokens=1, earlier_uses=earlier_uses, now_s=now_s)
+def place(memory, now_s=1e6, uses=None, **settings):
+    request = PlaceRequest(memory=memory, tokens=1, uses=memory.uses if uses is None else uses, now_s=now_s)
     return MediumTier(MediumSettings(**settings), None).place(request)
 
 
@@ -24,8 +24,7 @@ def test_the_least_worth_leave_first():
 
 
 def test_uses_before_it_came_speak_for_staying_and_not_for_going_up():
-    memory = Memory("a", "", used_s=1e6)
-    fresh, used = place(memory), place(memory, earlier_uses=9)
+    fresh, used = place(Memory("a", "", used_s=1e6)), place(Memory("a", "", used_s=1e6, uses=9), uses=0)
     assert fresh.order < used.order
     assert not used.rise
 

@@ -4,7 +4,7 @@ from lamina_tier_short import ShortSettings, ShortTier
 
 
 def place(memory, now_s=1000.0, **settings):
-    request = PlaceRequest(memory=memory, tokens=1, earlier_uses=0, now_s=now_s)
+    request = PlaceRequest(memory=memory, tokens=1, uses=memory.uses, now_s=now_s)
     return ShortTier(ShortSettings(**settings), None).place(request)
 
 

@@ -15,11 +15,11 @@ class PlaceRequest:
     """Asks a tier where a memory stands in it."""
 
     memory: Memory
-    """Its text left out. Its ``uses`` are those since it came into the tier."""
+    """Its text may be left out. Its ``uses`` are all, wherever it stood."""
     tokens: int
     """Of its text."""
-    earlier_uses: int
-    """How often it was used before it came into the tier."""
+    uses: int
+    """How often it was used since it came into the tier."""
     now_s: float
 
 

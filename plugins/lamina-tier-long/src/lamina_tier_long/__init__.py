@@ -37,7 +37,7 @@ class LongTier:
     def place(self, request: PlaceRequest) -> Placement:
         """By last use, which only tells where to look first: nothing has to leave. What is in use again rises."""
         memory = request.memory
-        used = memory.uses >= self._settings.promote_uses and memory.used_s >= request.now_s - self._settings.recent_s
+        used = request.uses >= self._settings.promote_uses and memory.used_s >= request.now_s - self._settings.recent_s
         return Placement(memory.used_s, rise=used)
 
 

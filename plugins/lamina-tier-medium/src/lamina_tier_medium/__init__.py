@@ -54,10 +54,10 @@ class MediumTier:
             diminishing returns is ours.
         """
         memory = request.memory
-        value = memory.importance + math.log1p(memory.uses + request.earlier_uses)
+        value = memory.importance + math.log1p(memory.uses)
         order = memory.used_s + math.log2(value) * self._settings.half_life_s if value > 0 else -_MOST
         order = min(max(order, -_MOST), _MOST)
-        used = memory.uses >= self._settings.promote_uses and memory.used_s >= request.now_s - self._settings.recent_s
+        used = request.uses >= self._settings.promote_uses and memory.used_s >= request.now_s - self._settings.recent_s
         return Placement(order, rise=used)
 
 

@@ -28,7 +28,7 @@ class SoundTier:
     policy: Any = "last use"
 
     def place(self, request: PlaceRequest) -> Placement:
-        return Placement(request.memory.used_s, rise=request.memory.uses >= 5)
+        return Placement(request.memory.used_s, rise=request.uses >= 5)
 
 
 class HasNoRank(SoundTier):
@@ -77,7 +77,7 @@ class RaisesByEarlierUses(SoundTier):
     fails = frozenset({UNUSED})
 
     def place(self, request: PlaceRequest) -> Placement:
-        return evolve(super().place(request), rise=request.memory.uses + request.earlier_uses >= 5)
+        return evolve(super().place(request), rise=request.memory.uses >= 5)
 
 
 class Wavers(SoundTier):
