@@ -82,6 +82,12 @@ def test_every_identifier_stands_in_the_text_and_names_itself(text):
 
 
 @settings(max_examples=200, deadline=None)
+@given(st.text(st.sampled_from("aZ09_./:#@$-\\\"' \n\tu→—✓│🙂"), max_size=60))
+def test_signs_that_are_no_letters_only_separate(text):
+    """The quick pattern for ASCII takes such texts; a letter beyond ASCII, which names nothing, has the general one."""
+    assert identifiers(text) == identifiers(text + "\nй")
+
+
 @given(NASTY, NASTY)
 def test_what_lines_name_their_text_names(first, second):
     """Text can be read line by line, as long as no JSON escape is cut."""

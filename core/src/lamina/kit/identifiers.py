@@ -47,6 +47,8 @@ _TELLING = re.compile(r"[\d_/]|\w\.\w")
 _PIECES = re.compile(r"[:@#$]/*")
 _INNER_CAPITAL = re.compile(r"[a-z][A-Z]")
 _HAS_SPACED = re.compile(_SPACED)
+_BEYOND_ASCII = re.compile(rf"[^\W\x00-\x7f]|[{_MARKS}{_UNSPACED}]")
+"""Whatever an identifier may hold that is not ASCII."""
 
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
 _WORD = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|[{_MARKS}])+")
@@ -67,10 +69,13 @@ def identifiers(text: str) -> frozenset[str]:
     Letters are of any script. JSON escapes are read (the arguments of calls are JSON text); other backslashes
     separate. But for ``\uXXXX``, every identifier stands in the text as it is given. Case is kept.
 
-    Cost: linear; about 8 MB/s.
+    Cost: linear; about 20 MB/s (letters beyond ASCII: 8).
     """
     text = _unescaped(text)
     plain = text.isascii()
+    if not plain and not _BEYOND_ASCII.search("".join(set(text))):
+        # Arrows, dashes, boxes and the like only separate, as a question mark does; the pattern for ASCII is much quicker.
+        text, plain = text.encode("ascii", "replace").decode("ascii"), True
     runs, telling = (_ASCII_RUN, _ASCII_TELLING.search) if plain else (_RUN, _telling)
     found = {run for run in filter(telling, set(runs.findall(text))) if SHORTEST <= len(run) <= LONGEST}
     compound = [run for run in found if "/" in run or ":" in run or "@" in run or "#" in run or "$" in run]
