@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lamina import Message, Page, ToolCall, ToolResult, assistant, user
-from lamina.kit.working import MOST, File, State, telling
+from lamina.kit.working import MOST, File, State, read, telling
 
 
 def page(id, name, given, result="ok", *, error=False):
@@ -24,6 +24,27 @@ def state_of(*pages):
     for one in pages:
         state.take(one)
     return state
+
+
+CALLS = st.tuples(
+    st.sampled_from(["Read", "Edit", "Bash", "TodoWrite", "update_plan"]),
+    st.one_of(
+        st.fixed_dictionaries({"file_path": st.sampled_from(["a.py", "b.py"])}),
+        st.fixed_dictionaries({"command": st.sampled_from(["pytest -q", "cat a.py", "make"])}),
+        st.fixed_dictionaries({"todos": st.just([{"content": "x", "status": "pending"}])}),
+    ),
+    st.sampled_from(["ok", "1 failed", "Error: no such file", "[no result]"]),
+)
+
+
+@given(st.lists(CALLS, max_size=8))
+def test_what_pages_did_may_be_read_before_the_state_gets_to_them(calls):
+    pages = [page(id, *call) for id, call in enumerate(calls, 1)]
+    did = [read(one) for one in reversed(pages)]
+    state = State()
+    for one in pages:
+        state.take(one, did.pop())
+    assert state == state_of(*pages)
 
 
 READ = page(1, "Read", {"file_path": "a.py"}, "1\tx = 1")

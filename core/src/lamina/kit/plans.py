@@ -122,8 +122,25 @@ def after(plan: Plan | None, page: Page) -> Plan | None:
     return plan
 
 
+def may_speak(page: Page) -> bool:
+    """Whether :func:`after` could change a plan by this page, whatever the plan is; cheap."""
+    head = page.messages[0]
+    return head.role == "assistant" and any(
+        _may_hold(part) if isinstance(part, ToolCall) else isinstance(part, Text) and _has_check(part.text)
+        for part in head.parts
+    )
+
+
+def _may_hold(call: ToolCall) -> bool:
+    return bool(_about(call.name)) or _KEYS.search(call.arguments) is not None
+
+
+def _has_check(text: str) -> bool:
+    return any(sign in text for sign in ("[ ]", "[x]", "[X]", "[-]", "☐", "⬜", "☑"))
+
+
 def _after_call(known: Sequence[Item], call: ToolCall, page: Page) -> Sequence[Item] | None:
-    if not _about(call.name) and not _KEYS.search(call.arguments):
+    if not _may_hold(call):
         return None
     try:
         given = json.loads(call.arguments)
@@ -247,7 +264,7 @@ def _told(plan: Plan | None, text: str) -> list[Item]:
     In a code block it is part of some text that the agent writes. Beside a plan that a tool keeps, only a list of the same
     items tells of it; and a list without an open item is a plan only where one is known that it may end.
     """
-    if not any(sign in text for sign in ("[ ]", "[x]", "[X]", "[-]", "☐", "⬜", "☑")):
+    if not _has_check(text):
         return []
     items = _checked(_FENCED.sub("", text))
     if len(items) < 2:

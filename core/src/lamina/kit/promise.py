@@ -21,7 +21,7 @@ from lamina.kit._notes import Notes
 from lamina.kit.brief import LABEL, Brief, Quote, found, is_out
 from lamina.kit.paging import keep_newest, plan_tokens
 from lamina.kit.statements import HEAD, constraints, corrects, gist, shortened
-from lamina.kit.working import State
+from lamina.kit.working import Did, State, read
 from lamina.model import Page, Text
 from lamina.protocols import Excerpt, Plan, PlanRequest, Shortened
 
@@ -114,6 +114,15 @@ class Promise:
         self._settings = settings
         self._sessions: dict[str, _Followed] = {}
         self._words: WeakKeyDictionary[Page, _Words] = WeakKeyDictionary()
+        self._gists: WeakKeyDictionary[Page, dict[int, tuple[str, int]]] = WeakKeyDictionary()
+        """Answers in so many tokens, with their tokens."""
+        self._did: WeakKeyDictionary[Page, Did] = WeakKeyDictionary()
+        """Of pages that were prepared."""
+
+    def prepare(self, page: Page) -> None:
+        """Read a page as it comes, so that the next brief need not; nothing depends on it but when time is spent."""
+        if self._settings.plan_share or self._settings.state_share:
+            self._did[page] = read(page)
 
     async def keep(self, request: PlanRequest, plan: Callable[[PlanRequest], Awaitable[Plan]]) -> Plan:
         """A plan that leaves room for the brief, with the brief in it.
@@ -303,15 +312,22 @@ class Promise:
         ]
         out: dict[int, Quote] = {}
         for at, why in [*((at, "corrected") for at in corrected), *((at, "answer") for at in answered.values())]:
-            text = "\n".join(p.text for p in pages[at].messages[0].parts if isinstance(p, Text)).strip()
-            if at in out or not text or share < LABEL:
+            if at in out or share < LABEL:
                 continue
-            text = gist(text, min(ANSWER, share - LABEL), request.count)
-            tokens = request.count((text,))[0] + LABEL
+            text, tokens = self._gist(request, pages[at], min(ANSWER, share - LABEL))
             if text and tokens <= share:
                 share -= tokens
                 out[at] = Quote(at, Excerpt(pages[at].id, text, "assistant", True, why), tokens, whole=False)
         return out
+
+    def _gist(self, request: PlanRequest, page: Page, most: int) -> tuple[str, int]:
+        """What decides something in the agent's words, in so many tokens, and its tokens as a quote."""
+        known = self._gists.setdefault(page, {})
+        if most not in known:
+            text = "\n".join(part.text for part in page.messages[0].parts if isinstance(part, Text)).strip()
+            text = gist(text, most, request.count)
+            known[most] = (text, request.count((text,))[0] + LABEL if text else 0)
+        return known[most]
 
     # ------------------------------------------------------------- plan and state
 
@@ -336,12 +352,12 @@ class Promise:
             new.append(pages[at])
             left -= new[-1].tokens
         for page in reversed(new):
-            followed.state.take(page)
+            followed.state.take(page, self._did.pop(page, None))
         if settled > followed.done:
             followed.done, followed.last = settled, pages[settled - 1]
         state = followed.state.copy()
         for at in range(settled, len(pages)):
-            state.take(pages[at])
+            state.take(pages[at], self._did.get(pages[at]))
         return state
 
 

@@ -104,46 +104,33 @@ class State:
         """A state that may go on without changing this one."""
         return State(self.plan, copy(self.files), copy(self.ran), copy(self.failed))
 
-    def take(self, page: Page) -> None:
-        """Go on by one page; linear in its calls, whatever the length of its results."""
-        self.plan = plans.after(self.plan, page)
-        if len(page.messages) < 2:
-            return
-        results = {r.call_id: r for message in page.messages[1:] for r in message.results}
-        for call in page.messages[0].calls:
-            result = results.get(call.id)
-            if result is not None and not result.text.startswith(_NOT_RUN):
-                self._call(page.id, call, result)
+    def take(self, page: Page, did: Did | None = None) -> None:
+        """Go on by one page; linear in its calls, whatever the length of its results.
 
-    def _call(self, page: int, call: ToolCall, result: ToolResult) -> None:
-        given = _arguments(call)
-        touched = list(_touched(call, given))
-        command = "" if touched else _command(given)
-        work = _commands.main(command) if command else ""
-        builds = bool(work) and _commands.builds(work)
-        went = outcome(
-            result, command=bool(command), builds=builds, reads=touched[:1] != [] and touched[0].did == "read"
-        )
-        target = work or (touched[0].path if touched else _first(given))
-        key = ("command", _bare(work)) if work else (touched[0].did if touched else call.name, target[:_KEY])
-        self._tried(page, call, went, key, target)
-        if builds and not went.refused:
-            self._run(short(work), Ran(page, went.failed, went.says))
-        elif not went.failed:
-            if work:
-                touched = [_Touched(*found) for found in _commands.files(command)]
-            for one in touched:
-                self._touch(page, one)
+        Args:
+            page: The next page.
+            did: What it did, where that was read before.
+        """
+        did = did or read(page)
+        if did.plans:
+            self.plan = plans.after(self.plan, page)
+        for call in did.calls:
+            self._tried(page.id, call)
+            if call.builds and not call.went.refused:
+                self._run(short(call.work), Ran(page.id, call.went.failed, call.went.says))
+            elif not call.went.failed:
+                for one in call.touched:
+                    self._touch(page.id, one)
 
     def _run(self, work: str, ran: Ran) -> None:
         for same in [known for known in self.ran if _bare(known) == _bare(work)]:
             del self.ran[same]  # with other options it is the same work
         _hold(self.ran, work, ran)
 
-    def _tried(self, page: int, call: ToolCall, went: Outcome, key: tuple[str, str], target: str) -> None:
-        exactly = ("refused", f"{call.name} {len(call.arguments)} {call.arguments[:_KEY]}")
+    def _tried(self, page: int, call: _Called) -> None:
+        went, key, exactly = call.went, call.key, call.exactly
         if went.failed:
-            failed = Failed(page, f"{call.name} {short(target)}".strip(), went.says)
+            failed = Failed(page, call.tried, went.says)
             for same in [
                 known for known, held in self.failed.items() if (held.call, held.says) == (failed.call, failed.says)
             ]:
@@ -174,6 +161,65 @@ class _Touched:
     path: str
     did: str
     whole: bool
+
+
+@frozen
+class _Called:
+    """What one call did."""
+
+    tried: str
+    """In a line."""
+    key: tuple[str, str]
+    """By what it is known again when it is tried anew."""
+    exactly: tuple[str, str]
+    """By what only the very same call is."""
+    went: Outcome
+    work: str
+    """The command that it ran, without what stands around it; empty for none."""
+    builds: bool
+    touched: tuple[_Touched, ...]
+
+
+@frozen
+class Did:
+    """What a page did, as far as no other page matters for that; so it may be read as soon as the page is there."""
+
+    calls: tuple[_Called, ...]
+    plans: bool
+    """Whether it may say something of a plan."""
+
+
+def read(page: Page) -> Did:
+    """What the page did; linear in its calls, whatever the length of its results."""
+    may_plan = plans.may_speak(page)
+    if len(page.messages) < 2:
+        return Did((), may_plan)
+    results = {r.call_id: r for message in page.messages[1:] for r in message.results}
+    found = ((call, results.get(call.id)) for call in page.messages[0].calls)
+    made = tuple(_called(c, r) for c, r in found if r is not None and not r.text.startswith(_NOT_RUN))
+    return Did(made, may_plan)
+
+
+def _called(call: ToolCall, result: ToolResult) -> _Called:
+    given = _arguments(call)
+    touched = list(_touched(call, given))
+    command = "" if touched else _command(given)
+    work = _commands.main(command) if command else ""
+    builds = bool(work) and _commands.builds(work)
+    went = outcome(result, command=bool(command), builds=builds, reads=touched[:1] != [] and touched[0].did == "read")
+    target = work or (touched[0].path if touched else _first(given))
+    key = ("command", _bare(work)) if work else (touched[0].did if touched else call.name, target[:_KEY])
+    if work and not builds and not went.failed:
+        touched = [_Touched(*one) for one in _commands.files(command)]
+    return _Called(
+        tried=f"{call.name} {short(target)}".strip() if went.failed else "",
+        key=key,
+        exactly=("refused", f"{call.name} {len(call.arguments)} {call.arguments[:_KEY]}"),
+        went=went,
+        work=work,
+        builds=builds,
+        touched=tuple(touched),
+    )
 
 
 def _hold(held: OrderedDict[Any, T], key: Any, value: T) -> None:
