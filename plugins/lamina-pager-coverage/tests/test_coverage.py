@@ -69,7 +69,7 @@ def excerpts(text: str, *lines: int) -> str:
     evidence = Evidence(0.0)
     evidence.add(read(1, "src/a.py", text), None)
     chosen = [x for x, e in enumerate(evidence.elements) if e.text_number == 2 and e.line in lines]
-    return next(iter(excerpts_of(evidence, chosen, {}, {}))).text
+    return next(iter(excerpts_of(evidence, chosen))).text
 
 
 # ------------------------------------------------------------------------------------------ the choice

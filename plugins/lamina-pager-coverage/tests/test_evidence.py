@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,10 @@ def gathered(pages: list[Page]) -> Evidence:
     return evidence
 
 
+def count(texts) -> list[int]:
+    return [len(text.split()) + 1 for text in texts]
+
+
 def facts(evidence: Evidence):
     elements = [(e.page, e.line, e.clause, e.text, e.names) for e in evidence.elements]
     pages = [page and page.id for page in evidence.pages]
@@ -54,6 +59,36 @@ def test_a_page_that_is_taken_back_leaves_nothing(pages, path, before, after):
     assert facts(evidence) == facts(gathered(pages))
     evidence.add(asked(9, path, after), None, may_change=True)
     assert facts(evidence) == facts(gathered([*pages, asked(9, path, after)]))
+
+
+@given(logs(), st.sets(st.integers(0, 5)))
+def test_what_was_read_as_it_came_is_known_as_if_it_were_read_later(pages, early):
+    ahead, later = Evidence(0.06), Evidence(0.06)
+    for at, page in enumerate(pages):
+        if at in early:
+            ahead.prepare(page, count)
+    for page in pages:
+        ahead.add(page, None, may_change=True)
+        later.add(page, None, may_change=True)
+    assert facts(ahead) == facts(later)
+    assert ahead.elements == later.elements
+
+
+def test_lines_are_counted_as_they_come_where_most_of_them_are_looked_at_closely():
+    evidence, page = Evidence(0.06), page_of(1, user("see src/app.py\nand build-7\nplain words"))
+    for id in (1, 2):
+        evidence.prepare(page, count)
+        evidence.add(evolve(page, id=id), None)
+        counted = [e.counted for e in evidence.elements if e.page == id - 1]
+        assert counted == ([None] * 3 if id == 1 else [4, 4, None])
+        evidence.look_closely([e for e in evidence.elements if e.names], count)
+    evidence.prepare(page, count)
+    evidence.look_closely([], count)  # nothing of what came was worth it
+    evidence.add(evolve(page, id=3), None)
+    evidence.look_closely([], count)
+    evidence.prepare(evolve(page, id=4), count)
+    evidence.add(evolve(page, id=4), None)
+    assert [e.counted for e in evidence.elements if e.page == 3] == [None] * 3
 
 
 @given(logs(), names, lines)

@@ -19,6 +19,8 @@ STUB = 14
 """Tokens of a digest's first line and frame, about."""
 GAP = 2
 """Tokens of the mark where something is left out between two excerpts of a page."""
+FINE = 1e-9
+"""What gains no more gains nothing."""
 _PAGE_GAP = 8
 """A page that stands whole ends a digest and begins another."""
 
@@ -93,6 +95,9 @@ class Chooser:
     def __init__(self, scene: Scene, shown: Shown, solid: int, surroundings: float, loose_ratio: float) -> None:
         self.choice = Choice()
         self._scene, self._ratio = scene, loose_ratio
+        # Candidates are rated some thousand times: what that needs is one step away.
+        self._elements, self._candidates, self._tokens = scene.elements, scene.candidates, scene.tokens
+        self._chosen, self._whole = self.choice.elements, self.choice.pages
         # What a name, and its surroundings, are still worth: nothing once they are shown.
         self._named = {**scene.value, **dict.fromkeys(shown.named, 0.0)}
         self._around = {name: surroundings * worth for name, worth in scene.value.items()}
@@ -108,23 +113,17 @@ class Chooser:
 
     def run(self, room: float, price: float) -> Choice:
         """Take the best per token until the room is full or the next is worth less than ``price`` per token."""
-        clauses = self._scene.beside.keys() & self._scene.candidates.keys()
-        for kind, xs in ((LINE, self._scene.candidates), (WIDE, clauses), (PAGE, self._scene.page_names)):
-            for x in xs:
-                gain, cost = self._rate(kind, x)
-                if gain > 1e-9:
-                    self._heap.append((-gain / cost, kind, x))
-        heapq.heapify(self._heap)
+        self._rate_all()
         left = room - STUB
         while left > _PAGE_GAP and (best := self._best(left)) is not None:
             kind, x, gain, cost = best
-            rated = (-gain / cost, kind, x)
             if gain / cost < price:
                 break
             if kind == PAGE:
                 self._take_page(x, gain)
                 self._blocked = False
             elif self._loose + cost > self._ratio * self._solid:
+                rated = (-gain / cost, kind, x)
                 heapq.heappush(self._waiting, rated)
                 self._blocked = self._blocked or self._waiting[0] == rated
                 continue
@@ -133,17 +132,48 @@ class Chooser:
             left -= cost
         return self.choice
 
+    def _rate_all(self) -> None:
+        """Put everything that gains something into the heap, while nothing is taken yet."""
+        scene, heap = self._scene, self._heap
+        elements, beside, named, around = self._elements, scene.beside, self._named, self._around
+        tokens, labels = self._tokens, scene.label_tokens
+        for x, names in self._candidates.items():
+            e = elements[x]
+            if len(names) != 1 or e.head >= 0:
+                gain, cost = self._rate_line(LINE, x)
+            else:  # nearly all: rated here, because there are thousands
+                name = names[0]
+                gain = named[name] if e.encoded or x in beside else named[name] + around[name]
+                cost = tokens[x] + labels[e.page]
+            if gain > FINE:
+                heap.append((-gain / cost, LINE, x))
+        clauses = beside.keys() & self._candidates.keys()
+        for kind, xs in ((WIDE, clauses), (PAGE, scene.page_names)):
+            for x in xs:
+                gain, cost = self._rate(kind, x)
+                if gain > FINE:
+                    heap.append((-gain / cost, kind, x))
+        heapq.heapify(heap)
+
     def _best(self, left: float) -> tuple[int, int, float, float] | None:
         """What gains the most per token of all that costs at most so many: kind, which, gain and cost."""
+        heap, waiting, named, around = self._heap, self._waiting, self._named, self._around
+        pop, rate, candidates = heapq.heappop, self._rate_line, self._candidates
         while True:
-            nearest = self._heap
-            if self._waiting and not self._blocked and not (nearest and nearest[0] < self._waiting[0]):
-                nearest = self._waiting
+            nearest = heap
+            if waiting and not self._blocked and not (heap and heap[0] < waiting[0]):
+                nearest = waiting
             if not nearest:
                 return None
-            _, kind, x = heapq.heappop(nearest)
-            gain, cost = self._rate(kind, x)
-            if gain <= 1e-9 or cost > left:
+            _, kind, x = pop(nearest)
+            if kind == PAGE:
+                gain, cost = self._rate_page(x)
+            else:
+                names = candidates[x]
+                if len(names) == 1 and not named[names[0]] and not around[names[0]]:
+                    continue  # as nearly half of them by then
+                gain, cost = rate(kind, x)
+            if gain <= FINE or cost > left:
                 continue
             if nearest and -gain / cost > nearest[0][0] + 1e-12:
                 heapq.heappush(nearest, (-gain / cost, kind, x))
@@ -156,39 +186,49 @@ class Chooser:
 
     def _adjacent(self, x: int) -> int:
         """How many of the lines beside it are taken: next to one it needs no new gap, between two it closes one."""
-        elements, chosen = self._scene.elements, self.choice.elements
+        chosen, elements = self._chosen, self._elements
         number = elements[x].text_number
-        return sum(y in chosen and elements[y].text_number == number for y in (x - 1, x + 1))
+        before = x - 1 in chosen and elements[x - 1].text_number == number
+        return before + (x + 1 in chosen and elements[x + 1].text_number == number)
 
     def _members(self, kind: int, x: int) -> list[int]:
-        elements, chosen = self._scene.elements, self.choice.elements
+        elements, chosen = self._elements, self._chosen
         got = [x, *self._scene.beside[x]] if kind == WIDE else [x]
         if elements[x].head >= 0:
             got.append(elements[x].head)
         return [y for y in got if y not in chosen]
 
     def _complete(self, kind: int, x: int) -> bool:
-        return (kind == WIDE or x not in self._scene.beside) and not self._scene.elements[x].encoded
+        return (kind == WIDE or x not in self._scene.beside) and not self._elements[x].encoded
 
     def _rate(self, kind: int, x: int) -> tuple[float, float]:
         """Gain and cost of taking it now."""
-        if kind == PAGE:
-            return self._rate_page(x)
-        scene, choice = self._scene, self.choice
-        e = scene.elements[x]
-        if e.page in choice.pages:
-            return 0.0, 1
-        names = scene.candidates[x]
-        # Without lists and sums where there is one of something, which is nearly always.
-        gain = self._named[names[0]] if len(names) == 1 else sum(map(self._named.__getitem__, names))
-        if self._complete(kind, x):
-            gain += self._around[names[0]] if len(names) == 1 else sum(map(self._around.__getitem__, names))
-        if kind == LINE and e.head < 0 and x not in choice.elements:
-            cost: float = scene.tokens[x]
+        return self._rate_page(x) if kind == PAGE else self._rate_line(kind, x)
+
+    def _rate_line(self, kind: int, x: int) -> tuple[float, float]:
+        # A line of a page that stands whole gains nothing, because all its names are shown.
+        names, e, chosen = self._candidates[x], self._elements[x], self._chosen
+        complete = (kind == WIDE or x not in self._scene.beside) and not e.encoded
+        if len(names) == 1:  # without lists and sums where there is one of something, which is nearly always
+            name = names[0]
+            gain = self._named[name] + self._around[name] if complete else self._named[name]
         else:
-            cost = sum(self.tokens(y) for y in self._members(kind, x))
-        cost += GAP * (1 - self._adjacent(x)) if e.page in self._opened else scene.label_tokens[e.page]
-        return gain, max(cost, 1)
+            gain = sum(map(self._named.__getitem__, names))
+            if complete:
+                gain += sum(map(self._around.__getitem__, names))
+        if gain <= FINE:
+            return 0.0, 1
+        if kind == LINE and e.head < 0 and x not in chosen:
+            cost: float = self._tokens[x]
+        else:
+            cost = sum(map(self.tokens, self._members(kind, x)))
+        if e.page not in self._opened:
+            cost += self._scene.label_tokens[e.page]
+        elif x - 1 in chosen or x + 1 in chosen:
+            cost += GAP * (1 - self._adjacent(x))
+        else:
+            cost += GAP
+        return gain, cost if cost > 1 else 1
 
     def _rate_page(self, at: int) -> tuple[float, float]:
         scene, choice = self._scene, self.choice
@@ -211,27 +251,31 @@ class Chooser:
         self._around.update(dict.fromkeys(scene.page_names[page], 0.0))
 
     def _show(self, names: Iterable[str]) -> None:
-        self._named.update(dict.fromkeys(names, 0.0))
+        named = self._named
+        for name in names:
+            named[name] = 0.0
 
     def _take(self, kind: int, x: int, gain: float, cost: float) -> None:
-        scene, choice = self._scene, self.choice
+        scene, choice, candidates, named = self._scene, self.choice, self._candidates, self._named
         self._loose += int(cost)
         choice.gain += gain
-        complete = self._complete(kind, x)
         step = tuple(self._members(kind, x))
         choice.elements.update(step)
         if step:
             choice.steps.append(step)
-        page = scene.elements[x].page
+        page = self._elements[x].page
         if page not in self._opened:
             self._opened.add(page)
             self._show(scene.label_names[page])
-        self._show(scene.candidates[x])
         for y in step:
-            self._show(scene.elements[y].names)
-        if complete:
-            self._around.update(dict.fromkeys(scene.candidates[x], 0.0))
+            self._show(self._elements[y].names)
+        complete = self._complete(kind, x)
+        for name in candidates[x]:
+            named[name] = 0.0
+            if complete:
+                self._around[name] = 0.0
         for y in (x - 1, x + 1):  # cheaper now: it needs no mark of a gap
-            if y in scene.candidates and y not in choice.elements:
-                gained, needs = self._rate(LINE, y)
-                heapq.heappush(self._heap, (-gained / needs, LINE, y))
+            if y in candidates and y not in self._chosen:
+                gained, needs = self._rate_line(LINE, y)
+                if gained > FINE:
+                    heapq.heappush(self._heap, (-gained / needs, LINE, y))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -43,6 +43,8 @@ class Element:
     """Whether the text is a lossless rendition, so that its lines are no surroundings of what was said."""
     head: int = -1
     """The element that heads its table, or -1."""
+    is_clause: bool = False
+    """Whether there are other clauses of its line."""
     counted: int | None = None
     """Tokens, its line's end included, as they were counted, which is done for those that are looked at closely. It is not
     ``tokens``, so that the same request is planned alike again."""
@@ -89,8 +91,16 @@ def _strength(known: Known, crowd: int) -> float:
     return float(strength * 0.4 if known.only_results else strength)
 
 
-Piece = tuple[int, int, str, tuple[str, ...]]
-"""A line's number, a clause's number in it, the text, and its identifiers."""
+@dataclass(slots=True)
+class _Read:
+    """A text that was read: its elements, whose places in the session are not known yet, and what they name."""
+
+    tokens: int
+    elements: list[Element]
+    last: dict[str, int]
+    """Name to the last element that holds it, by number."""
+    lines: dict[str, int]
+    """Name to how many hold it."""
 
 
 @dataclass(slots=True)
@@ -124,23 +134,41 @@ class Evidence:
         self._enough = HELD
         self._before: dict[str, Known | None] | None = None
         """What was known of the names on the last page, while it may still change."""
-        self._pieces: dict[str, list[Piece]] = {}
-        """Texts that were cut as they came, until the compaction that takes them in."""
+        self._read: dict[str, _Read] = {}
+        """Texts that were read as they came, until the compaction that takes them in."""
+        self._ahead = False
+        """Whether lines that name something are counted as they come."""
+        self._since = self._named = 0
+        """The first page that came since the last compaction, and the elements since then that name something."""
 
-    def prepare(self, page: Page) -> None:
-        """Read a page as it comes, so that the compaction which takes it in need not."""
+    def prepare(self, page: Page, count: Callable[[Sequence[str]], Sequence[int]]) -> None:
+        """Read a page as it comes, so that the compaction which takes it in need not.
+
+        Its lines are counted too, if a quarter of them is looked at so closely anyway, as in large windows.
+        """
         for at, message in enumerate(page.messages):
             for index, part in enumerate(message.parts):
                 source = _source(page, at, index, part, None)
                 if source is not None:
-                    self._pieces[source.text] = self._read(source.text)
+                    read = self._read[source.text] = self._cut(source)
+                    if self._ahead:
+                        self.count([e for e in read.elements if e.names], count)
 
-    def _read(self, text: str) -> list[Piece]:
-        return [(line, clause, piece, self.identifiers(piece)) for line, clause, piece in cut(text)]
+    def count(self, elements: Iterable[Element], count: Callable[[Sequence[str]], Sequence[int]]) -> None:
+        """Count those that were not counted yet."""
+        new = [e for e in elements if e.counted is None]
+        for e, tokens in zip(new, count([e.text for e in new]), strict=True):
+            e.counted = tokens + 1
+
+    def look_closely(self, elements: Sequence[Element], count: Callable[[Sequence[str]], Sequence[int]]) -> None:
+        """Count all that may be chosen; if these are much of what came, what comes next is counted as it comes."""
+        self.count(elements, count)
+        self._ahead = 4 * sum(e.page >= self._since for e in elements) > self._named
+        self._since, self._named = len(self.pages), 0
 
     def taken_in(self) -> None:
         """Let go of what was prepared: it was taken in, or stands in another form."""
-        self._pieces.clear()
+        self._read.clear()
 
     def skip(self, n: int) -> None:
         """Leave ``n`` pages unexamined: they can only be paged out."""
@@ -233,18 +261,29 @@ class Evidence:
         place: dict[str, int] = {}
         lines: dict[str, int] = {}
         for source in sources:
-            self._cut(position, source, in_call if source.in_call else in_text, place, lines)
-        crowd = len(place)
+            read = None if source.encoded else self._read.pop(source.text, None)
+            if read is None or read.tokens != source.tokens:
+                read = self._cut(source)
+            self._put(position, read)
+            (in_call if source.in_call else in_text).update(read.last)
+            if lines:
+                for name, n in read.lines.items():
+                    lines[name] = lines.get(name, 0) + n
+            else:
+                lines = read.lines
+            first = len(self.elements) - len(read.elements)
+            place.update([(name, first + x) for name, x in read.last.items()])
+        crowd, before, now, known_names = len(place), self._before, self.now, self.known
         for name, x in place.items():
-            known = self.known.get(name)
-            if self._before is not None and name not in self._before:
-                self._before[name] = copy(known)
+            known = known_names.get(name)
+            if before is not None and name not in before:
+                before[name] = copy(known)
             if known is None:
-                known = self.known[name] = Known(places=[x])
+                known = known_names[name] = Known(places=[x])
             else:
                 known.places = [*known.places[1 - PLACES :], x]
             known.occurrences += lines[name]
-            known.last = self.now
+            known.last = now
             if role != "tool":
                 known.only_results = False
                 known.calls += name in in_call
@@ -257,25 +296,39 @@ class Evidence:
                     self._before[key] = None
                 self.known[key] = Known(last=self.now, statement=self._statement, places=[x])
 
-    def _cut(
-        self, position: int, source: _Source, names: set[str], place: dict[str, int], lines: dict[str, int]
-    ) -> None:
+    def _put(self, position: int, read: _Read) -> None:
+        """Give the elements of a text their place."""
         self._texts += 1
-        number, encoded, elements = self._texts, source.encoded, self.elements
-        rate = source.tokens / max(1, len(source.text))
+        number, begin = self._texts, len(self.elements)
+        for e in read.elements:
+            e.page, e.text_number = position, number
+            if e.head >= 0:
+                e.head += begin
+            if e.names:
+                self._named += 1
+        self.elements += read.elements
+
+    def _cut(self, source: _Source) -> _Read:
+        encoded, rate = source.encoded, source.tokens / max(1, len(source.text))
+        elements: list[Element] = []
+        last: dict[str, int] = {}
+        lines: dict[str, int] = {}
         head = -1
-        for line, clause, piece, found in self._pieces.pop(source.text, None) or self._read(source.text):
-            x = len(elements)
+        for x, (line, clause, piece) in enumerate(cut(source.text)):
             is_row = encoded and "|" in piece
             if not is_row:
                 head = -1
-            elements.append(Element(position, number, line, clause, piece, found, len(piece) * rate + 1, encoded, head))
+            names = self.identifiers(piece)
+            e = Element(-1, -1, line, clause, piece, names, len(piece) * rate + 1, encoded, head)
+            if clause:
+                e.is_clause = elements[-1].is_clause = True
+            elements.append(e)
             if is_row and head < 0:
                 head = x
-            for name in found:
-                names.add(name)
-                place[name] = x
+            for name in names:
+                last[name] = x
                 lines[name] = lines.get(name, 0) + 1
+        return _Read(source.tokens, elements, last, lines)
 
     def beside(self, x: int) -> list[int]:
         """The clauses before and after an element that is one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lamina.protocols import Excerpt
 from lamina_pager_coverage._evidence import STATEMENT, Element, Evidence
@@ -17,33 +17,45 @@ MOST = 3
 """Names that the ledger tells of one excerpt."""
 
 
-def excerpts_of(
-    evidence: Evidence, run: Sequence[int], value: Mapping[str, float], candidates: Mapping[int, Sequence[str]]
-) -> Iterator[Excerpt]:
-    """The excerpts of these elements, which ascend; clauses of one line stand on one line.
+def excerpts_of(evidence: Evidence, run: Sequence[int]) -> Iterator[Excerpt]:
+    """The excerpts of these elements, which ascend; clauses of one line stand on one line. See :func:`whys`."""
+    lines: list[str] = []
+    before, elements = -1, evidence.elements
+    for number, x in enumerate(run):
+        e = elements[x]
+        if before < 0:
+            lines.append(e.text)
+        else:
+            b = elements[before]
+            if b.line == e.line and b.text_number == e.text_number:
+                lines[-1] += e.text if b.clause + 1 == e.clause else " … " + e.text
+            else:
+                lines += between(elements, before, x)
+                lines.append(e.text)
+        before = x
+        if number + 1 == len(run) or elements[run[number + 1]].page != e.page:
+            page = evidence.pages[e.page]
+            if page is not None:
+                yield Excerpt(page.id, "\n".join(lines), evidence.label(e.page), block=True)
+                lines, before = [], -1
+
+
+def whys(
+    evidence: Evidence, run: Iterable[int], value: Mapping[str, float], candidates: Mapping[int, Sequence[str]]
+) -> dict[int, str]:
+    """Page id to what its excerpts cover.
 
     Args:
         evidence: Where the elements are.
         run: Numbers of elements.
         value: Worth of the names that were covered.
-        candidates: Element to the names that it may stand for, for the ledger.
+        candidates: Element to the names that it may stand for.
     """
-    lines: list[str] = []
-    covered: dict[str, None] = {}
-    before, elements = -1, evidence.elements
-    for number, x in enumerate(run):
-        e, b = elements[x], elements[before]
-        if before >= 0 and (b.text_number, b.line) == (e.text_number, e.line):
-            lines[-1] += e.text if b.clause + 1 == e.clause else " … " + e.text
-        else:
-            lines += between(elements, before, x)
-            lines.append(e.text)
-        covered.update(dict.fromkeys(candidates.get(x, ())))
-        before = x
-        page = evidence.pages[e.page]
-        if page is not None and (number + 1 == len(run) or elements[run[number + 1]].page != e.page):
-            yield Excerpt(page.id, "\n".join(lines), evidence.label(e.page), block=True, why=_why(covered, value))
-            lines, before, covered = [], -1, {}
+    covered: dict[int, dict[str, None]] = {}
+    for x in run:
+        covered.setdefault(evidence.elements[x].page, {}).update(dict.fromkeys(candidates.get(x, ())))
+    found = ((evidence.pages[at], names) for at, names in covered.items())
+    return {page.id: _why(names, value) for page, names in found if page is not None}
 
 
 def _why(covered: Mapping[str, None], value: Mapping[str, float]) -> str:
@@ -61,8 +73,6 @@ def between(elements: Sequence[Element], before: int, x: int) -> list[str]:
     Nothing between adjacent lines and between lines that say their own numbers; blank lines and single short ones as
     they are.
     """
-    if before < 0:
-        return []
     a, b = elements[before], elements[x]
     if a.text_number == b.text_number:
         if x == before + 1:

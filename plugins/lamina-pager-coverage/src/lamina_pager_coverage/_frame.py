@@ -99,6 +99,3 @@ class Frame:
         told = {note for one in kept for note in one.notes}
         unshown = self.brief.unshown(pages[item.end - 1].id + 1, lambda page: page >= start or page in standing)
         item.notes = tuple(note for note in unshown if note not in told)
-        if item.notes:
-            first, last = pages[item.first].id, pages[item.end - 1].id
-            item.tokens = self.request.digest_tokens(first, last, item.excerpts, item.notes)

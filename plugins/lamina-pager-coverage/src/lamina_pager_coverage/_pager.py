@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import takewhile
 
+from attrs import evolve
+
 from lamina.kit.brief import UNDER_WAY, merged
 from lamina.kit.paging import keep_newest, plan_tokens, position, shorten_to
 from lamina.kit.promise import NOTHING, Promise, PromiseSettings
@@ -22,7 +24,7 @@ from lamina.protocols import (
 )
 from lamina_pager_coverage._choose import STUB, Choice, Chooser, Scene, Shown
 from lamina_pager_coverage._evidence import texts_of, worth
-from lamina_pager_coverage._excerpts import excerpts_of
+from lamina_pager_coverage._excerpts import excerpts_of, whys
 from lamina_pager_coverage._frame import Frame
 from lamina_pager_coverage._session import Item, Session
 from lamina_pager_coverage._settings import CoverageSettings
@@ -102,7 +104,8 @@ class CoveragePager:
         page = request.page
         session = self._sessions.get(request.session)
         if session is not None and not session.is_talk:
-            session.evidence.prepare(page)
+            session.evidence.prepare(page, request.count)
+            self._promise.prepare(page)
         limit = max(1, int(self._settings.entry_share * request.budget))
         if page.tokens <= min(limit, PROSE) and len(page.messages) == 1 and not page.messages[0].calls:
             return None  # a person's or a model's own words: hardly ever data that has a shorter form
@@ -194,7 +197,8 @@ class CoveragePager:
         spared = max(0.0, 1 - cached / new) if new else 0.0
         lines, whole = self._worthwhile(frame, value, candidates, price, WIDE * limit)
         await self._apply_scores(frame, value, lines, whole)
-        beside = {x: clauses for x in lines if (clauses := frame.session.evidence.beside(x))}
+        seen = frame.session.evidence
+        beside = {x: seen.beside(x) for x in lines if seen.elements[x].is_clause}
         best_net, best = float("-inf"), None
         for kept in self._options(frame, limit, len(lines)):
             shown = self._shown(frame, kept, value, candidates)
@@ -208,7 +212,9 @@ class CoveragePager:
             net = shown.gain + gain - price * (tokens + shown.tokens * (1 - spared))
             if net > best_net:
                 best_net, best = net, [*kept, *items]
-        return best if best is not None else self._render(frame, [], Choice())
+        chosen = best if best is not None else self._render(frame, [], Choice())
+        self._explain(frame, chosen)
+        return chosen
 
     def _options(self, frame: Frame, limit: int, lines: int) -> Iterable[list[Item]]:
         """Beginnings of what stands now that could stay as they are: keeping them keeps the cached prefix."""
@@ -245,14 +251,20 @@ class CoveragePager:
         asked = set(identifiers(request.query)) if request.query else set()
         value: dict[str, float] = {}
         candidates: dict[int, list[str]] = {}
+        known, elements, faults = evidence.known, evidence.elements, request.faults
+        start, must, quotes = frame.start, frame.must, frame.brief.quotes
         for likely, name in best:
             value[name] = 1.0 if name in asked else likely
-            for x in evidence.known[name].places:
-                page = evidence.elements[x].page
-                if page < frame.start and page not in frame.must and not frame.quoted(evidence.elements[x]):
-                    candidates.setdefault(x, []).append(name)
-                    if request.faults and (times := request.faults.get(request.pages[page].id, 0)):
-                        value[name] = min(1.0, value[name] * (1 + times))
+            for x in known[name].places:
+                page = elements[x].page
+                if page >= start or page in must or (page in quotes and frame.quoted(elements[x])):
+                    continue
+                if x in candidates:
+                    candidates[x].append(name)
+                else:
+                    candidates[x] = [name]
+                if faults and (times := faults.get(request.pages[page].id, 0)):
+                    value[name] = min(1.0, value[name] * (1 + times))
         return value, candidates
 
     async def _apply_scores(
@@ -271,8 +283,10 @@ class CoveragePager:
         scores = dict(zip(at, await frame.request.score([frame.request.pages[i] for i in at]), strict=True))
         best: dict[str, float] = {}
         for page, names in mentions:
+            score = scores[page]
             for name in names:
-                best[name] = max(best.get(name, 0.0), scores[page])
+                known = best.get(name, 0.0)
+                best[name] = score if score > known else known
         for name, score in best.items():
             value[name] *= 1 + share * (2 * min(1.0, score) - 1)
 
@@ -303,16 +317,18 @@ class CoveragePager:
         # A note names a thing; what stands around it where it was said is still worth showing.
         noted = (name for note in frame.brief.notes for name in identifiers(note.text))
         out = Shown(named={name for name in noted if name in value})
+        named: set[str] = set()
         for item in kept:
             out.tokens += item.tokens
             out.solid += item.solid
             out.loose += item.tokens if item.page is None else 0
             for x in item.elements:
-                out.named.update(name for name in elements[x].names if name in value)
-                names = candidates.get(x, ())
-                out.named.update(names)
-                if item.page is not None or not elements[x].encoded:
-                    out.surrounded.update(names)
+                named.update(elements[x].names)
+                if x in candidates:
+                    out.named.update(candidates[x])
+                    if item.page is not None or not elements[x].encoded:
+                        out.surrounded.update(candidates[x])
+        out.named |= named & value.keys()
         # fsum is exact, so that the order of a set never decides.
         surrounded = math.fsum(value[name] for name in out.surrounded)
         out.gain = math.fsum(value[name] for name in out.named) + self._settings.surroundings * surrounded
@@ -336,17 +352,19 @@ class CoveragePager:
         rated, owed = [], {at for at, quote in frame.brief.quotes.items() if quote.is_owed}
         for x, names in candidates.items():
             e = elements[x]
-            rated.append((e.tokens, most * sum(map(value.__getitem__, names)), x))
-            if e.page in owed:
+            likely = value[names[0]] if len(names) == 1 else sum(map(value.__getitem__, names))
+            rated.append((e.tokens, most * likely, x))
+            page = e.page
+            if page in owed:
                 continue  # a request of the past stands as a quote, so that it does not read as open
-            if e.page in by_page:
-                by_page[e.page].update(dict.fromkeys(names))
+            if page not in by_page:
+                by_page[page] = dict.fromkeys(names)
+            elif len(names) == 1:
+                by_page[page][names[0]] = None
             else:
-                by_page[e.page] = dict.fromkeys(names)
+                by_page[page].update(dict.fromkeys(names))
         lines = {x: candidates[x] for x in _best(rated, price, most_tokens)}
-        uncounted = [elements[x] for x in lines if elements[x].counted is None]
-        for e, tokens in zip(uncounted, frame.request.count([e.text for e in uncounted]), strict=True):
-            e.counted = tokens + 1
+        frame.session.evidence.look_closely([elements[x] for x in lines], frame.request.count)
         pages = [
             (float(frame.page_tokens(at)[0]), most * sum(map(value.__getitem__, names)), at)
             for at, names in by_page.items()
@@ -420,11 +438,18 @@ class CoveragePager:
                 while at < len(order) and evidence.elements[order[at]].page < page:
                     run.append(order[at])
                     at += 1
-                out.append(self._digest(frame, begin, page, run))
+                quotes = frame.brief.between(begin, page)
+                excerpts = merged(quotes, list(excerpts_of(evidence, run)))
+                out.append(Item(begin, page, run, None, frame.request.stub_tokens, 0, excerpts, unexplained=bool(run)))
             if page < frame.start:
                 out.append(self._item(frame, page))
             begin = page + 1
         frame.note(out, whole, kept)
+        pages = frame.request.pages
+        for item in out:
+            if item.excerpts or item.notes:
+                first, last = pages[item.first].id, pages[item.end - 1].id
+                item.tokens = frame.request.digest_tokens(first, last, item.excerpts, item.notes)
         return out
 
     def _item(self, frame: Frame, at: int) -> Item:
@@ -433,16 +458,15 @@ class CoveragePager:
         elements = list(range(*frame.session.evidence.spans[at]))
         return Item(at, at + 1, elements, at, tokens, solid, forced=at in frame.must)
 
-    def _digest(self, frame: Frame, first: int, end: int, run: list[int]) -> Item:
-        pages = frame.request.pages
-        excerpts = merged(
-            frame.brief.between(first, end),
-            list(excerpts_of(frame.session.evidence, run, frame.value, frame.candidates)),
-        )
-        if not excerpts:
-            return Item(first, end, [], None, frame.request.stub_tokens, 0)
-        tokens = frame.request.digest_tokens(pages[first].id, pages[end - 1].id, excerpts)
-        return Item(first, end, run, None, tokens, 0, excerpts)
+    def _explain(self, frame: Frame, items: Iterable[Item]) -> None:
+        """Say in the excerpts that were chosen what they cover; most of those that were rendered were not."""
+        for item in items:
+            if item.unexplained:
+                reasons = whys(frame.session.evidence, item.elements, frame.value, frame.candidates)
+                item.excerpts = tuple(
+                    evolve(e, why=reasons[e.page]) if e.block and not e.why else e for e in item.excerpts
+                )
+                item.unexplained = False
 
     def _entries(self, frame: Frame) -> Iterable[Entry]:
         pages = frame.request.pages

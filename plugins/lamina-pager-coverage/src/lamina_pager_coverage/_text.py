@@ -17,6 +17,7 @@ _IDENTIFIER = re.compile(rf"{_PLAIN}|((?:{_LETTER}|[#$])(?:{_LETTER}|[./\-#:@$])
 _TELLING = re.compile(r"[\d_/]|\w\.\w")
 _ASCII_IDENTIFIER = re.compile(rf"{_PLAIN}|([\w#$][\w./\-#:@$]{{3,}}\w)", re.ASCII)
 _ASCII_TELLING = re.compile(r"[\d_/]|\w\.\w|[a-z][A-Z]", re.ASCII)
+_BEYOND_ASCII = re.compile(r"[^\W\x00-\x7f]")
 _CLAUSE_END = re.compile(r"[,;.!?|}\])]\s+|[。，；！？、]")
 _LONG_LINE = 240
 """Characters; a longer line is cut into clauses."""
@@ -30,7 +31,8 @@ def identifiers(text: str) -> tuple[str, ...]:
     At least five characters, with a digit, an underscore, a slash, an inner dot or an inner capital, in any script that
     separates words.
     """
-    if text.isascii():
+    # Arrows, dashes and the like only separate: beside them all names are ASCII, for which the pattern is much quicker.
+    if text.isascii() or not _BEYOND_ASCII.search(text):
         return tuple(dict.fromkeys(filter(_ASCII_TELLING.search, _ASCII_IDENTIFIER.findall(text))))
     return tuple(dict.fromkeys(a for a in _IDENTIFIER.findall(text) if _TELLING.search(a) or _inner_capital(a)))
 
