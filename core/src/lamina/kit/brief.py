@@ -207,9 +207,7 @@ def _cut(quote: Quote, left: int, request: PlanRequest) -> Quote:
 
 
 def found(pages: Sequence[Page], id: int) -> tuple[int, Page]:
-    """A page that is there, and its position; ids begin at 1 and nearly always stand without gaps."""
-    if 0 < id <= len(pages) and (page := pages[id - 1]).id == id:
-        return id - 1, page
+    """A page that is there, and its position."""
     at = position(pages, id)
     assert at is not None
     return at, pages[at]

@@ -258,8 +258,8 @@ class Promise:
                 share -= tokens
                 if share <= 0:
                     return out
-        oldest = said[-2][0] if len(said) > 1 else 0
-        behind = (id for id in reversed(request.asked) if id < request.pages[oldest].id)
+        oldest = request.pages[said[-2][0] if len(said) > 1 else 0].id
+        behind = (id for id in reversed(request.asked) if id < oldest)
         for at, text in self._constraints(request, followed, islice(behind, LOOKED + len(followed.constraints))):
             if at not in quotes and at not in out:
                 tokens = request.count((text,))[0] + LABEL

@@ -101,16 +101,10 @@ def needed(request: PlanRequest, *, newest: bool) -> int:
 
 
 class Watched(Sequence[Page]):
-    """Pages that know which of them were read."""
+    """Pages that count how often one is read."""
 
     def __init__(self, pages: Sequence[Page]) -> None:
-        self._pages = pages
-        self._read: set[int] = set()
-
-    @property
-    def reads(self) -> int:
-        """How many different pages were read."""
-        return len(self._read)
+        self._pages, self.reads = pages, 0
 
     def __len__(self) -> int:
         return len(self._pages)
@@ -120,7 +114,7 @@ class Watched(Sequence[Page]):
     @overload
     def __getitem__(self, at: slice) -> Sequence[Page]: ...
     def __getitem__(self, at: int | slice) -> Page | Sequence[Page]:
-        self._read.update(range(*at.indices(len(self))) if isinstance(at, slice) else (at % len(self),))
+        self.reads += len(range(*at.indices(len(self)))) if isinstance(at, slice) else 1
         return self._pages[at]
 
 
@@ -192,7 +186,7 @@ class PagerSuite(Suite):
     """
 
     reads: ClassVar[int | None] = 2_000
-    """How many pages a plan may read of a session of 20,000 of which some forty fit; ``None``: it reads the past."""
+    """How often a plan may read a page of a session of 20,000 of which some forty fit; ``None``: it reads the past."""
 
     @pytest.fixture
     def open_pager(self) -> OpenPager:

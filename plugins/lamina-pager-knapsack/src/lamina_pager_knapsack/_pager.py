@@ -162,12 +162,15 @@ class KnapsackPager:
         given = await request.score(pages)
         scores = {at: max(0.0, float(score)) for at, score in zip(order, given, strict=True)}
         forms: dict[int, list[Form]] = {}
-        for at in reversed(order):
-            page, form, score = request.pages[at], standing.form(at), scores[at]
+        for at, page in zip(reversed(order), reversed(pages), strict=True):
+            form, score = standing.form(at), scores[at]
             covers = 1.0 if form is None else _shown(form, page.tokens)
             rule = "worth its tokens" if form is None else "worth its tokens as it stands"
-            forms[at] = [Form(standing.tokens(at), rule, form, self._worth(score, page.tokens) * covers, score)]
-        missed = sum(request.pages[at].id in request.faults and not standing.stands(at) for at in order)
+            tokens = page.tokens if form is None else form.tokens
+            forms[at] = [Form(tokens, rule, form, self._worth(score, page.tokens) * covers, score)]
+        missed = sum(
+            page.id in request.faults and not standing.stands(at) for at, page in zip(order, pages, strict=True)
+        )
         return _Weighed(scores, forms, whole, missed)
 
     def _worth(self, score: float, tokens: int) -> float:
