@@ -10,7 +10,7 @@ from lamina_storage_diskcache import DiskcacheSettings, open_diskcache
 
 class TestDiskcache(StorageSuite):
     strategy = "diskcache"
-    capabilities = frozenset({Capability.DURABLE, Capability.SHARED, Capability.TTL})
+    capabilities = frozenset({Capability.DURABLE, Capability.SHARED, Capability.TTL, Capability.SIZES})
     model_settings = settings(StorageSuite.model_settings, max_examples=12)
 
     @pytest.fixture

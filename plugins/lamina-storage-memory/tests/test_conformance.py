@@ -2,13 +2,14 @@
 
 import pytest
 
+from lamina.protocols import Capability
 from lamina.testing import LoneHost, StorageSuite
 from lamina_storage_memory import MemorySettings, open_memory
 
 
 class TestMemory(StorageSuite):
     strategy = "memory"
-    capabilities = frozenset()
+    capabilities = frozenset({Capability.SIZES})
 
     @pytest.fixture
     def open_storage(self, tmp_path):

@@ -10,7 +10,7 @@ from lamina_storage_sqlite import SqliteSettings, _storage, open_sqlite
 
 class TestSqlite(StorageSuite):
     strategy = "sqlite"
-    capabilities = frozenset({Capability.DURABLE, Capability.SHARED})
+    capabilities = frozenset({Capability.DURABLE, Capability.SHARED, Capability.SIZES})
 
     @pytest.fixture
     def open_storage(self, tmp_path):

@@ -34,7 +34,18 @@ from lamina.protocols._indexing import (
 from lamina.protocols._kinds import KINDS, PROTOCOL, Opener
 from lamina.protocols._ranking import Candidate, Ranked, Ranker, RankRequest
 from lamina.protocols._scoring import Scorer, ScoreRequest
-from lamina.protocols._storage import Capability, Commit, Get, Record, Scan, Storage
+from lamina.protocols._storage import (
+    Capability,
+    Commit,
+    Get,
+    Record,
+    Scan,
+    Size,
+    SizeRequest,
+    SizingStorage,
+    Storage,
+    measured,
+)
 from lamina.protocols._tiers import Capacity, Placement, PlaceRequest, Tier
 from lamina.protocols._tools import ExecuteRequest, Executor, Tool, ToolSpec
 from lamina.protocols._windows import (
@@ -107,6 +118,9 @@ __all__ = [
     "Scorer",
     "SearchRequest",
     "Shortened",
+    "Size",
+    "SizeRequest",
+    "SizingStorage",
     "Storage",
     "TellingFormat",
     "Tier",
@@ -116,4 +130,5 @@ __all__ = [
     "Verbatim",
     "everything",
     "is_deterministic",
+    "measured",
 ]

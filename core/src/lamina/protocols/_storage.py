@@ -18,6 +18,8 @@ class Capability(enum.StrEnum):
     """Several processes may use the same data at once."""
     TTL = "ttl"
     """Puts may carry ``ttl_s``; expired records are gone from reads."""
+    SIZES = "sizes"
+    """Says how many records a prefix has, and how large they are (:class:`SizingStorage`)."""
 
 
 @frozen
@@ -62,6 +64,25 @@ class Scan:
     limit: int = 1000
     """At most so many records, at least 1."""
     reverse: bool = False
+    keys_only: bool = False
+    """Keys and versions are wanted, values are not: every record comes with the value ``b""``."""
+
+
+@frozen
+class SizeRequest:
+    """Asks how much is kept under a prefix; the empty one is everything of the namespace."""
+
+    prefix: str = ""
+
+
+@frozen
+class Size:
+    """How much is kept."""
+
+    records: int
+    """How many records; expired ones do not count."""
+    bytes: int
+    """Their keys in UTF-8 and their values together, without what the storage needs beside them."""
 
 
 @runtime_checkable
@@ -91,3 +112,40 @@ class Storage(Protocol):
     async def scan(self, request: Scan) -> Sequence[Record]:
         """One batch of records in order; fewer than ``limit`` means the end was reached."""
         ...
+
+
+@runtime_checkable
+class SizingStorage(Storage, Protocol):
+    """What declares :attr:`Capability.SIZES`."""
+
+    async def size(self, request: SizeRequest) -> Size:
+        """How much is kept under the prefix, as of one moment.
+
+        Raises:
+            ValueError: A prefix without a UTF-8 form.
+            ClosedError: After close.
+        """
+        ...
+
+
+_BATCH = 1000
+"""Records that are read at once where a storage does not count by itself."""
+
+
+async def measured(storage: Storage, prefix: str = "") -> Size:
+    """How much a storage keeps under a prefix, whatever it declares.
+
+    Without :attr:`Capability.SIZES` every record under the prefix is read, in batches: what others write meanwhile
+    may or may not count.
+    """
+    if Capability.SIZES in storage.capabilities and isinstance(storage, SizingStorage):
+        return await storage.size(SizeRequest(prefix=prefix))
+    records = n_bytes = 0
+    after: str | None = None
+    while True:
+        batch = await storage.scan(Scan(prefix=prefix, after=after, limit=_BATCH))
+        records += len(batch)
+        n_bytes += sum(len(record.key.encode()) + len(record.value) for record in batch)
+        if len(batch) < _BATCH:
+            return Size(records=records, bytes=n_bytes)
+        after = batch[-1].key

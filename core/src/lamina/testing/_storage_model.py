@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from lamina.errors import ConflictError
-from lamina.protocols import Capability, Commit, Get, Record, Scan, Storage
+from lamina.protocols import Capability, Commit, Get, Record, Scan, Storage, measured
 
 T = TypeVar("T")
 
@@ -137,6 +137,9 @@ class StorageMachine(RuleBasedStateMachine):
             edge = after.encode()
             names = [n for n in names if (n.encode() < edge if reverse else n.encode() > edge)]
         assert list(got) == [self.model[name] for name in names[:limit]]
+        assert self.held.run(measured(self.held.storage, prefix)).records == len(
+            [key for key in self.model if key.startswith(prefix)]
+        )
 
     @precondition(lambda self: self.durable)
     @rule()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lamina.errors import ClosedError, ConflictError
-from lamina.protocols import Commit, Get, Record, Scan, Storage
+from lamina.protocols import Commit, Get, Record, Scan, Storage, measured
 
 OpenStorage = Callable[..., AbstractAsyncContextManager[Storage]]
 """``open_storage(namespace="test")``."""
@@ -87,6 +87,7 @@ class RecordTests:
                 lambda: storage.scan(Scan()),
                 lambda: storage.commit(Commit(puts={"a": b"2"})),
                 lambda: storage.commit(Commit()),
+                lambda: measured(storage),
             )
             for call in calls:
                 with pytest.raises(ClosedError):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import ClassVar
 
-from lamina.protocols import Commit, Scan, Storage
+import pytest
+from attrs import evolve
+
+from lamina.protocols import Capability, Commit, Scan, Size, SizeRequest, SizingStorage, Storage, measured
 from lamina.testing._storage_records import NASTY_KEYS, OpenStorage, use
 
 
@@ -14,7 +17,9 @@ async def keys_of(storage: Storage, scan: Scan) -> list[str]:
 
 
 class ScanTests:
-    """Order, prefix, after, limit and reverse."""
+    """Order, prefix, after, limit, reverse, keys only, and sizes."""
+
+    capabilities: ClassVar[frozenset[Capability]]
 
     def test_a_scan_is_ordered_by_code_points(self, open_storage: OpenStorage) -> None:
         async def work(storage: Storage) -> None:
@@ -127,5 +132,36 @@ class ScanTests:
                     after = page[-1]
                 assert met == (keys[::-1] if reverse else keys)
             assert len(await keys_of(storage, Scan(prefix="log/"))) == 1000
+
+        use(open_storage, work)
+
+    def test_a_scan_of_keys_only_gives_the_same_without_values(self, open_storage: OpenStorage) -> None:
+        async def work(storage: Storage) -> None:
+            await storage.commit(Commit(puts={f"p{n}": b"x" * n * 1000 for n in range(9)} | {"q": b"y"}))
+            for scan in (Scan(), Scan(prefix="p", after="p2", limit=3), Scan(after="p7", limit=4, reverse=True)):
+                full = await storage.scan(scan)
+                bare = await storage.scan(evolve(scan, keys_only=True))
+                assert list(bare) == [evolve(record, value=b"") for record in full]
+
+        use(open_storage, work)
+
+    # -------------------------------------------------------------------------------------------------- sizes
+
+    def test_a_size_counts_what_a_scan_finds(self, open_storage: OpenStorage) -> None:
+        async def work(storage: Storage) -> None:
+            assert await measured(storage) == Size(records=0, bytes=0)
+            values = {key: b"\0" * (n * 7) for n, key in enumerate(NASTY_KEYS)}
+            await storage.commit(Commit(puts=values))
+            await storage.commit(Commit(puts={"a": b"again"}, deletes=frozenset({"ab"})))
+            values |= {"a": b"again"}
+            del values["ab"]
+            for prefix in ("", "a", "a/", "%", "a_", "é", "\U0010ffff", "\ud7ff", "never there"):
+                kept = [(key, value) for key, value in values.items() if key.startswith(prefix)]
+                n_bytes = sum(len(key.encode()) + len(value) for key, value in kept)
+                assert await measured(storage, prefix) == Size(records=len(kept), bytes=n_bytes)
+            if Capability.SIZES in self.capabilities:
+                assert isinstance(storage, SizingStorage)
+                with pytest.raises(ValueError):
+                    await storage.size(SizeRequest(prefix="a\ud800"))
 
         use(open_storage, work)

@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 pytest.register_assert_rewrite(*(f"lamina.testing._storage_{part}" for part in ("records", "scans", "tasks", "model")))
 
 from lamina.errors import CapabilityError, ConflictError  # noqa: E402 - after the line above
-from lamina.protocols import Capability, Commit, Get, Scan, Storage  # noqa: E402
+from lamina.protocols import Capability, Commit, Get, Scan, Storage, measured  # noqa: E402
 from lamina.testing._storage_model import StorageMachine  # noqa: E402
 from lamina.testing._storage_records import OpenStorage, RecordTests, use  # noqa: E402
 from lamina.testing._storage_scans import ScanTests  # noqa: E402
@@ -184,6 +184,7 @@ class StorageSuite(RecordTests, ScanTests, TaskTests, Suite):
             assert [record.key for record in await storage.scan(Scan())] == ["a", "b", "c", "d", "e"]
             clock.advance(2)
             assert [record.key for record in await storage.scan(Scan(limit=2))] == ["b", "d"]
+            assert (await measured(storage)).records == 3
             assert [record.key for record in await storage.scan(Scan(limit=2, reverse=True))] == ["e", "d"]
             assert [r and r.key for r in await storage.get(Get(keys=["a", "b", "c"]))] == [None, "b", None]
             clock.advance(60)

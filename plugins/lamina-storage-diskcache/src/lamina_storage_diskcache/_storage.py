@@ -19,7 +19,7 @@ import diskcache
 from lamina.errors import ClosedError, ConflictError, IntegrityError, StorageError
 from lamina.host import Host
 from lamina.kit.keys import check_commit, check_keys, check_scan, check_text, prefix_end
-from lamina.protocols import Capability, Commit, Get, Record, Scan
+from lamina.protocols import Capability, Commit, Get, Record, Scan, Size, SizeRequest
 from lamina_storage_diskcache._disk import SafeDisk
 
 T = TypeVar("T")
@@ -33,7 +33,13 @@ _PURGED = 100
 _MOST = 2**62
 """More than any limit; SQLite's integers end at 2^63."""
 
-_COLUMNS = "SELECT key, mode, filename, value FROM Cache WHERE raw = 1 AND (tag IS NULL OR tag > ?)"
+_LIVE = "FROM Cache WHERE raw = 1 AND (tag IS NULL OR tag > ?)"
+_COLUMNS = f"SELECT key, mode, filename, value {_LIVE}"
+_KEYS = f"SELECT key, mode, filename, substr(value, 1, {_VERSION.size}) {_LIVE}"
+_SIZE = (
+    "SELECT count(*), coalesce(sum(length(CAST(key AS BLOB)) + length(value)), 0) "
+    f"{_LIVE} AND key >= ? AND key < ?"
+)
 _GET = f"{_COLUMNS} AND key IN (SELECT value FROM json_each(?))"  # noqa: S608 - no value is in it
 _EXPIRED = "SELECT key FROM Cache WHERE raw = 1 AND tag <= ? ORDER BY tag LIMIT ?"
 
@@ -66,7 +72,9 @@ class DiskcacheStorage:
         host: Gives name, namespace and clock.
     """
 
-    capabilities: frozenset[Capability] = frozenset({Capability.DURABLE, Capability.SHARED, Capability.TTL})
+    capabilities: frozenset[Capability] = frozenset(
+        {Capability.DURABLE, Capability.SHARED, Capability.TTL, Capability.SIZES}
+    )
 
     def __init__(self, folder: Path, timeout_s: float, host: Host) -> None:
         check_text(host.namespace, "namespace")
@@ -104,6 +112,12 @@ class DiskcacheStorage:
         self._check_open()
         check_scan(request)
         return await self._run(partial(self._scan, request, self._clock()))
+
+    async def size(self, request: SizeRequest) -> Size:
+        """How much is kept under the prefix; about 0.5 µs a record."""
+        self._check_open()
+        check_text(request.prefix, "prefix")
+        return await self._run(partial(self._size, request.prefix, self._clock()))
 
     async def close(self) -> None:
         """Finish what was begun and close the database; any later call is refused."""
@@ -227,10 +241,15 @@ class DiskcacheStorage:
                 low, low_is = after, ">"
         order = "DESC" if request.reverse else "ASC"
         rows = self._cache._sql(
-            f"{_COLUMNS} AND key {low_is} ? AND key < ? ORDER BY key {order} LIMIT ?",
+            f"{_KEYS if request.keys_only else _COLUMNS} AND key {low_is} ? AND key < ? ORDER BY key {order} LIMIT ?",
             (now_s, low, end, min(request.limit, _MOST)),
         )
         return list(self._records(rows))
+
+    def _size(self, prefix: str, now_s: float) -> Size:
+        low = self._space + prefix
+        ((records, n_bytes),) = self._cache._sql(_SIZE, (now_s, low, prefix_end(low))).fetchall()
+        return Size(records=records, bytes=n_bytes - records * (len(self._space.encode()) + _VERSION.size))
 
     def _records(self, rows: Iterable[tuple[Any, Any, Any, Any]]) -> Iterable[Record]:
         disk, skipped = self._cache.disk, len(self._space)

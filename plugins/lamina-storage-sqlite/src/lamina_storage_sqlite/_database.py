@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lamina.errors import ConflictError, IntegrityError, StorageError
 from lamina.kit.keys import prefix_end
-from lamina.protocols import Commit, Record, Scan
+from lamina.protocols import Commit, Record, Scan, Size
 
 SCHEMA = 1
 """Version of the schema, kept in the file's ``user_version``."""
@@ -221,7 +221,7 @@ def read(connection: sqlite3.Connection, namespace: str, keys: Sequence[str]) ->
 
 
 def read_range(connection: sqlite3.Connection, namespace: str, request: Scan) -> list[Record]:
-    """The records of a range of keys, by one walk along the index."""
+    """The records of a range of keys, by one walk along the index, which has all but the values."""
     after, end = request.after, prefix_end(request.prefix)
     low, low_is = request.prefix, ">="
     if after is not None:
@@ -236,12 +236,25 @@ def read_range(connection: sqlite3.Connection, namespace: str, request: Scan) ->
         bounds.append(end)
     bounds.append(min(request.limit, _MOST))
     order = "DESC" if request.reverse else "ASC"
+    value = "x''" if request.keys_only else "value"
     rows = connection.execute(
-        f"SELECT key, value, version FROM records WHERE namespace = ? AND key {low_is} ? {until} "  # noqa: S608
+        f"SELECT key, {value}, version FROM records WHERE namespace = ? AND key {low_is} ? {until} "  # noqa: S608
         f"ORDER BY key {order} LIMIT ?",
         bounds,
     )
     return [Record(*row) for row in rows]
+
+
+def measure(connection: sqlite3.Connection, namespace: str, prefix: str) -> Size:
+    """How much is kept under the prefix; the lengths of values stand at the beginning of their rows."""
+    end = prefix_end(prefix)
+    until, bounds = ("", [namespace, prefix]) if end is None else ("AND key < ?", [namespace, prefix, end])
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(length(CAST(key AS BLOB)) + length(value)), 0) "  # noqa: S608
+        f"FROM records WHERE namespace = ? AND key >= ? {until}",
+        bounds,
+    ).fetchone()
+    return Size(records=row[0], bytes=row[1])
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lamina.errors import CapabilityError, ClosedError, StorageError
 from lamina.kit.keys import check_commit, check_keys, check_scan, check_text
-from lamina.protocols import Capability, Commit, Get, Record, Scan
+from lamina.protocols import Capability, Commit, Get, Record, Scan, Size, SizeRequest
 from lamina_storage_sqlite import _database as database
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class SqliteStorage:
     key 6 µs; large calls, and all commits at ``"full"``, cost a thread switch (0.1 ms) and leave the loop free.
     """
 
-    capabilities: frozenset[Capability] = frozenset({Capability.DURABLE, Capability.SHARED})
+    capabilities: frozenset[Capability] = frozenset({Capability.DURABLE, Capability.SHARED, Capability.SIZES})
 
     def __init__(self, writer: Lane, reader: Lane, *, name: str, namespace: str, fsync: bool) -> None:
         self._writer, self._reader = writer, reader
@@ -145,6 +145,13 @@ class SqliteStorage:
         check_scan(request)
         work = partial(database.read_range, namespace=self._namespace, request=request)
         return await self._reader.run(work, small=request.limit <= _SMALL_RECORDS)
+
+    async def size(self, request: SizeRequest) -> Size:
+        """How much is kept under the prefix; about 0.3 µs a record, on a thread."""
+        self._check_open()
+        check_text(request.prefix, "prefix")
+        work = partial(database.measure, namespace=self._namespace, prefix=request.prefix)
+        return await self._reader.run(work, small=False)
 
     async def close(self) -> None:
         """Finish what was begun and close the file; any later call is refused."""

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve
 
 from lamina.errors import ConflictError
-from lamina.protocols import Capability, Commit, Get, Record, Scan
+from lamina.protocols import Capability, Commit, Get, Record, Scan, Size, SizeRequest
 from lamina.testing.fakes._storage_sound import ALL, Place, SoundStorage, Space
 
 MODEL = "test_it_agrees_with_a_dict_whatever_is_done"
@@ -171,6 +171,36 @@ class ForgetsDirection(SoundStorage):
         return key > after
 
 
+class GivesValuesAnyway(SoundStorage):
+    """A scan of keys only gives the values, too."""
+
+    fails = frozenset({"test_a_scan_of_keys_only_gives_the_same_without_values"})
+
+    async def scan(self, request: Scan) -> Sequence[Record]:
+        return await super().scan(evolve(request, keys_only=False))
+
+
+class CountsCharacters(SoundStorage):
+    """A size counts the characters of keys, not their bytes."""
+
+    fails = frozenset({"test_a_size_counts_what_a_scan_finds"})
+
+    async def size(self, request: SizeRequest) -> Size:
+        size = await super().size(request)
+        keys = [key for key in self.space.records if key.startswith(request.prefix) and self.alive(key)]
+        return evolve(size, bytes=size.bytes - sum(len(key.encode()) - len(key) for key in keys))
+
+
+class CountsTheExpired(SoundStorage):
+    """A size counts what has expired, too."""
+
+    fails = frozenset({"test_an_expired_record_is_gone"})
+
+    async def size(self, request: SizeRequest) -> Size:
+        size = await super().size(request)
+        return evolve(size, records=sum(key.startswith(request.prefix) for key in self.space.records))
+
+
 # -------------------------------------------------------------------- namespaces, life cycle, capabilities
 
 
@@ -218,6 +248,10 @@ class JoinsNamespaces(SoundStorage):
         after = None if request.after is None else self.namespace + request.after
         found = await super().scan(evolve(request, prefix=self.namespace + request.prefix, after=after))
         return [evolve(record, key=self.cut(record.key)) for record in found]
+
+    async def size(self, request: SizeRequest) -> Size:
+        size = await super().size(SizeRequest(prefix=self.namespace + request.prefix))
+        return evolve(size, bytes=size.bytes - size.records * len(self.namespace.encode()))
 
     def check_key(self, key: str) -> None:
         super().check_key(key.removeprefix(self.namespace))

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from lamina.errors import CapabilityError, ClosedError, ConflictError
-from lamina.protocols import Capability, Commit, Get, Record, Scan
+from lamina.protocols import Capability, Commit, Get, Record, Scan, Size, SizeRequest
 
 ALL = frozenset(Capability)
 
@@ -97,7 +97,16 @@ class SoundStorage:
         if request.after is not None:
             keys = [key for key in keys if self.beyond(key, request.after, request.reverse)]
         found = [self.record(key) for key in keys[: self.limit(request)]]
-        return [record for record in found if record is not None]
+        records = [record for record in found if record is not None]
+        return [evolve(record, value=b"") for record in records] if request.keys_only else records
+
+    async def size(self, request: SizeRequest) -> Size:
+        """How much is kept under the prefix."""
+        self.check_open()
+        request.prefix.encode()
+        kept = [(name, k.value) for name, k in self.space.records.items() if name.startswith(request.prefix)]
+        kept = [(name, value) for name, value in kept if self.alive(name)]
+        return Size(records=len(kept), bytes=sum(len(name.encode()) + len(value) for name, value in kept))
 
     def check_open(self) -> None:
         """Refuse after close."""

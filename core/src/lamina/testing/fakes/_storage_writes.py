@@ -26,7 +26,17 @@ LONGEST = "test_the_longest_keys_are_taken"
 class LowersCase(SoundStorage):
     """Keys that differ in case are one."""
 
-    fails = frozenset({"test_keys_are_case_sensitive", "test_keys_are_not_normalised", MODEL, NASTY, ORDER, PREFIX})
+    fails = frozenset(
+        {
+            "test_a_size_counts_what_a_scan_finds",
+            "test_keys_are_case_sensitive",
+            "test_keys_are_not_normalised",
+            MODEL,
+            NASTY,
+            ORDER,
+            PREFIX,
+        }
+    )
 
     def name(self, key: str) -> str:
         return key.lower()
@@ -35,7 +45,9 @@ class LowersCase(SoundStorage):
 class Normalises(SoundStorage):
     """Composed and combining forms are one."""
 
-    fails = frozenset({"test_keys_are_not_normalised", MODEL, NASTY, ORDER, PREFIX})
+    fails = frozenset(
+        {"test_a_size_counts_what_a_scan_finds", "test_keys_are_not_normalised", MODEL, NASTY, ORDER, PREFIX}
+    )
 
     def name(self, key: str) -> str:
         return unicodedata.normalize("NFC", key)
@@ -44,7 +56,9 @@ class Normalises(SoundStorage):
 class Trims(SoundStorage):
     """White space around a key is lost."""
 
-    fails = frozenset({"test_keys_are_not_trimmed", MODEL, NASTY, ORDER, PREFIX})
+    fails = frozenset(
+        {"test_a_size_counts_what_a_scan_finds", "test_keys_are_not_trimmed", MODEL, NASTY, ORDER, PREFIX}
+    )
 
     def name(self, key: str) -> str:
         return key.strip(" \n") or key
@@ -130,7 +144,14 @@ class DropsEmptyValues(SoundStorage):
 class CutsValues(SoundStorage):
     """A value ends at its first NUL."""
 
-    fails = frozenset({"test_every_value_comes_back_byte_for_byte", "test_what_is_durable_outlives_closing", MODEL})
+    fails = frozenset(
+        {
+            "test_a_size_counts_what_a_scan_finds",
+            "test_every_value_comes_back_byte_for_byte",
+            "test_what_is_durable_outlives_closing",
+            MODEL,
+        }
+    )
 
     def put(self, key: str, value: bytes, request: Commit) -> int:
         return super().put(key, value.split(b"\0")[0], request)
@@ -144,6 +165,7 @@ class LosesLastPut(SoundStorage):
 
     fails = frozenset(
         {
+            "test_a_size_counts_what_a_scan_finds",
             "test_a_batch_is_written_whole",
             "test_a_cancelled_call_leaves_the_storage_whole",
             "test_a_prefix_is_text_and_never_a_pattern",
@@ -205,6 +227,7 @@ class NeverDeletes(SoundStorage):
 
     fails = frozenset(
         {
+            "test_a_size_counts_what_a_scan_finds",
             "test_a_batch_is_written_whole",
             "test_a_put_replaces_and_a_delete_removes",
             "test_a_version_is_never_reused_after_a_delete",

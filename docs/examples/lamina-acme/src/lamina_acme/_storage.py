@@ -102,7 +102,8 @@ class JsonStorage:
         elif after is not None:
             low = max(low, bisect_right(keys, after))
         found = keys[max(low, high - request.limit) : high] if request.reverse else keys[low:high][: request.limit]
-        return [self._records[key] for key in (reversed(found) if request.reverse else found)]
+        records = [self._records[key] for key in (reversed(found) if request.reverse else found)]
+        return [Record(r.key, b"", r.version) for r in records] if request.keys_only else records
 
     def close(self) -> None:
         """Close the journal; any later call is refused."""
