@@ -275,13 +275,29 @@ class TestBrokenPlugins:
 
         assert why in catalogue_of(Nonsense()).broken[0].why
 
-    def test_another_protocol_version_is_refused_by_number(self):
-        class Newer:
+    @pytest.mark.parametrize(
+        ("spoken", "offered", "why"),
+        [
+            ((1, 1), 99, "needs protocol 99 of its kind; this lamina has 1"),
+            ((2, 3), 1, "needs protocol 1 of its kind; this lamina has 2 to 3"),
+            ((2, 3), (4, 5), "needs protocol 4 to 5 of its kind; this lamina has 2 to 3"),
+            ((1, 1), (2, 1), "no range of versions"),
+            ((1, 1), 0, "no range of versions"),
+            ((2, 3), (1, 2), None),
+            ((2, 3), (3, 9), None),
+            ((1, 4), 2, None),
+        ],
+    )
+    def test_an_offer_needs_a_version_of_its_kind_in_common(self, monkeypatch, spoken, offered, why):
+        class Offers:
             @hookimpl
             def register_storage(self, register):
-                register("x", opener, NoSettings, protocol=99)
+                register("x", opener, NoSettings, protocol=offered)
 
-        assert "needs protocol 99" in catalogue_of(Newer()).broken[0].why
+        monkeypatch.setattr(plugins, "PROTOCOLS", {"storage": spoken})
+        catalogue = catalogue_of(Offers())
+        assert [why in broken.why for broken in catalogue.broken] == ([] if why is None else [True])
+        assert catalogue.names("storage") == (["x"] if why is None else [])
 
 
 @pytest.mark.parametrize("marks", [{"low": 0.6}, {"low": 0.2, "high": 0.3}, {"high": 0.7}, {"low": 2.0, "high": 3}])

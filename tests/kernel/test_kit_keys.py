@@ -4,8 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lamina.errors import CapabilityError
 from lamina.kit.keys import check_commit, check_key, prefix_end
-from lamina.protocols import Commit
+from lamina.protocols import Capability, Commit
 
 EDGES = st.text(st.sampled_from("a\x7f\u07ff\ud7ff\ue000\uffff\U00010000\U0010ffff"), max_size=4)
 
@@ -36,4 +37,14 @@ def test_what_lies_between_a_prefix_and_its_end_are_the_texts_with_the_prefix(pr
 def test_a_value_that_is_not_bytes_is_refused():
     for value in ("text", bytearray(b"x"), None, 1):
         with pytest.raises(TypeError, match="must be bytes"):
-            check_commit(Commit(puts={"a": value}))
+            check_commit(Commit(puts={"a": value}), frozenset(), "main")
+
+
+def test_what_a_storage_does_not_declare_is_refused_by_its_name():
+    for asked, capability in (
+        (Commit(puts={"a": b""}, ttl_s=5), Capability.TTL),
+        (Commit(delete_prefixes=frozenset({"a"})), Capability.RANGE_DELETES),
+    ):
+        check_commit(asked, frozenset({capability}), "main")
+        with pytest.raises(CapabilityError, match=rf"storage 'main' does not offer '{capability}'"):
+            check_commit(asked, frozenset(Capability) - {capability}, "main")

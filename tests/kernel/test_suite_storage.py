@@ -1,6 +1,7 @@
 """The storage suite passes what is sound and catches what is broken, by exactly the tests named for it."""
 
 import inspect
+from pathlib import Path
 
 import pytest
 from hypothesis import Phase, settings
@@ -17,6 +18,7 @@ def run_suite(kind, tests):
     class Suite(StorageSuite):
         strategy = "fake"
         capabilities = kind.declares
+        watch_s = 0.1
         # Always the same examples, and no time spent on making a failure small.
         model_settings = settings(
             StorageSuite.model_settings,
@@ -30,7 +32,15 @@ def run_suite(kind, tests):
     failed, skipped = set(), set()
     for name in sorted(tests):
         clock = Clock()
-        given = {"open_storage": Place(kind, clock).open, "clock": clock}
+        place = Place(kind, clock)
+        given = {
+            "open_storage": place.open,
+            "clock": clock,
+            "open_copy": place.open_copy,
+            "damage_record": place.damage_record,
+            "stored_bytes": place.stored_bytes,
+            "tmp_path": Path("copies"),
+        }
         test = getattr(Suite(), name)
         try:
             test(**{parameter: given[parameter] for parameter in inspect.signature(test).parameters})

@@ -12,7 +12,7 @@ import lamina.testing
 from lamina import errors
 from lamina.hookspecs import Hooks
 from lamina.plugins import Catalogue, Offer
-from lamina.protocols import KINDS, PROTOCOL, Capability
+from lamina.protocols import KINDS, PROTOCOLS, Capability
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "plugin-authors.md"
@@ -68,8 +68,9 @@ def test_no_hook_suite_or_error_is_made_up():
         assert hasattr(errors, error) or error in ("ValueError", "ImportError")
 
 
-def test_the_number_of_the_protocols_is_the_present_one():
-    assert f"`lamina.protocols.PROTOCOL`; it is {PROTOCOL}." in TEXT
+def test_the_numbers_of_the_protocols_are_the_present_ones():
+    assert ("Today all are at 1." in TEXT) == (set(PROTOCOLS.values()) == {(1, 1)})
+    assert PROTOCOLS.keys() == set(KINDS)
 
 
 def catalogue(*offers):

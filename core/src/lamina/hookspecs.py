@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import pluggy
 
 from lamina.protocols import (
-    PROTOCOL,
     Compressor,
     Counter,
     Embedder,
@@ -48,14 +47,17 @@ T_contra = TypeVar("T_contra", contravariant=True)
 class Register(Protocol[T_contra]):
     """What a ``register_*`` hook is given: call it once per strategy that the plugin offers."""
 
-    def __call__(self, name: str, opener: Opener[T_contra], settings: type, /, *, protocol: int = PROTOCOL) -> None:
+    def __call__(
+        self, name: str, opener: Opener[T_contra], settings: type, /, *, protocol: int | tuple[int, int] = 1
+    ) -> None:
         """Offer ``opener`` under ``name``.
 
         Args:
             name: What configuration calls it; unique for its kind among all that is installed.
             opener: Opens one instance; see :class:`lamina.protocols.Opener`.
             settings: An attrs class, every field documented and with a default where one makes sense.
-            protocol: The version of :mod:`lamina.protocols` that it was written for.
+            protocol: The version of its kind's protocol that it was written for, or the first and the last one that
+                it can do; see :data:`lamina.protocols.PROTOCOLS`. Who says nothing was written for the first.
         """
         ...
 

@@ -21,7 +21,7 @@ from attrs import Factory, define, frozen, has
 
 from lamina.errors import ConfigError, DuplicatePluginError, PluginError, UnknownPluginError
 from lamina.hookspecs import GROUP, Hooks
-from lamina.protocols import KINDS, PROTOCOL, Opener
+from lamina.protocols import KINDS, PROTOCOLS, Opener
 
 if TYPE_CHECKING:
     import argparse
@@ -240,19 +240,39 @@ def _register(
     opener: Opener[Any],
     settings: type,
     *,
-    protocol: int = PROTOCOL,
+    protocol: int | tuple[int, int] = 1,
 ) -> None:
     if kind not in KINDS:
         raise PluginError(distribution, f"registers an unknown kind {kind!r}")
     if not isinstance(name, str) or not name or not name.replace("-", "").replace("_", "").isalnum():
         raise PluginError(distribution, f"registers a {kind} under the impossible name {name!r}")
-    if protocol != PROTOCOL:
-        raise PluginError(distribution, f"{kind} {name!r} needs protocol {protocol}; this lamina has {PROTOCOL}")
+    _check_protocol(distribution, kind, name, protocol)
     if not callable(opener):
         raise PluginError(distribution, f"{kind} {name!r}: the opener is not callable")
     if not (isinstance(settings, type) and has(settings)):
         raise PluginError(distribution, f"{kind} {name!r}: the settings are no attrs class")
     catalogue.offers.setdefault((kind, name), []).append(Offer(kind, name, opener, settings, distribution))
+
+
+def _check_protocol(distribution: str, kind: str, name: str, protocol: int | tuple[int, int]) -> None:
+    """Refuse an offer that has no version in common with this release.
+
+    Raises:
+        PluginError: It has none, or what it says is no range of versions.
+    """
+    low, high = (protocol, protocol) if isinstance(protocol, int) else protocol
+    if not 1 <= low <= high:
+        raise PluginError(distribution, f"{kind} {name!r} says protocol={protocol!r}, which is no range of versions")
+    first, last = PROTOCOLS[kind]
+    if high < first or last < low:
+        raise PluginError(
+            distribution,
+            f"{kind} {name!r} needs protocol {_span(low, high)} of its kind; this lamina has {_span(first, last)}",
+        )
+
+
+def _span(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _register_profile(catalogue: Catalogue, distribution: str, name: str, settings: Mapping[str, Any]) -> None:

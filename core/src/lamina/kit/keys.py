@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from lamina.protocols import Commit, Scan
+from lamina.errors import CapabilityError
+from lamina.protocols import Capability, Commit, Scan
 
 KEY_BYTES = 1000
 """The longest key, in UTF-8 bytes."""
@@ -49,12 +50,18 @@ def check_keys(keys: Iterable[str]) -> None:
         check_key(key)
 
 
-def check_commit(request: Commit) -> None:
-    """Refuse a batch that no storage can write, before anything is written.
+def check_commit(request: Commit, capabilities: frozenset[Capability], name: str) -> None:
+    """Refuse a batch that no storage, or not this one, can write, before anything is written.
+
+    Args:
+        request: The batch.
+        capabilities: What the storage declares.
+        name: What the configuration calls it.
 
     Raises:
         ValueError: An impossible key, a key both put and deleted, or a lifetime that is not positive and finite.
         TypeError: A value that is not ``bytes``.
+        CapabilityError: ``ttl_s`` or ``delete_prefixes``, which is not declared.
     """
     for key, value in request.puts.items():
         check_key(key)
@@ -70,6 +77,12 @@ def check_commit(request: Commit) -> None:
             check_key(key)
     if request.ttl_s is not None and not (request.ttl_s > 0 and math.isfinite(request.ttl_s)):
         raise ValueError(f"a lifetime must be positive and finite, in seconds: {request.ttl_s!r}")
+    for prefix in request.delete_prefixes:
+        check_text(prefix, "prefix")
+    if request.ttl_s is not None and Capability.TTL not in capabilities:
+        raise CapabilityError(Capability.TTL.value, name)
+    if request.delete_prefixes and Capability.RANGE_DELETES not in capabilities:
+        raise CapabilityError(Capability.RANGE_DELETES.value, name)
 
 
 def check_scan(request: Scan) -> None:

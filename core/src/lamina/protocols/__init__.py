@@ -2,7 +2,7 @@
 
 Strategies are ordinary objects that satisfy one of these protocols; nothing needs to be inherited. Each method
 takes one request value, so that fields can be added later without breaking what exists: **read the fields you
-know, and construct requests by keyword**. :data:`PROTOCOL` is the version that offers are registered under.
+know, and construct requests by keyword**. :data:`PROTOCOLS` has the versions of each kind that this release speaks.
 
 The conformance suite of each kind (:mod:`lamina.testing`) says in tests what is said here in words.
 """
@@ -31,20 +31,34 @@ from lamina.protocols._indexing import (
     IndexUpdate,
     SearchRequest,
 )
-from lamina.protocols._kinds import KINDS, PROTOCOL, Opener
+from lamina.protocols._kinds import KINDS, PROTOCOLS, Opener
 from lamina.protocols._ranking import Candidate, Ranked, Ranker, RankRequest
 from lamina.protocols._scoring import Scorer, ScoreRequest
 from lamina.protocols._storage import (
+    BackupRequest,
+    BackupStorage,
     Capability,
+    Change,
+    CheckingStorage,
+    CheckRequest,
     Commit,
+    Damage,
     Get,
+    ListingStorage,
+    NamespacesRequest,
     Record,
     Scan,
+    ScrubbingStorage,
+    ScrubRequest,
     Size,
     SizeRequest,
     SizingStorage,
     Storage,
+    WatchableStorage,
+    WatchRequest,
+    cleared,
     measured,
+    offering,
 )
 from lamina.protocols._tiers import Capacity, Placement, PlaceRequest, Tier
 from lamina.protocols._tools import ExecuteRequest, Executor, Tool, ToolSpec
@@ -66,17 +80,23 @@ from lamina.protocols._windows import (
 
 __all__ = [
     "KINDS",
-    "PROTOCOL",
+    "PROTOCOLS",
     "AdmitRequest",
+    "BackupRequest",
+    "BackupStorage",
     "Candidate",
     "Capability",
     "Capacity",
+    "Change",
+    "CheckRequest",
+    "CheckingStorage",
     "Commit",
     "CompressRequest",
     "Compressor",
     "CountRequest",
     "Counter",
     "CounterInfo",
+    "Damage",
     "Digest",
     "DigestTokens",
     "Document",
@@ -94,6 +114,8 @@ __all__ = [
     "Index",
     "IndexHit",
     "IndexUpdate",
+    "ListingStorage",
+    "NamespacesRequest",
     "Note",
     "Opener",
     "PagedOut",
@@ -116,6 +138,8 @@ __all__ = [
     "Scan",
     "ScoreRequest",
     "Scorer",
+    "ScrubRequest",
+    "ScrubbingStorage",
     "SearchRequest",
     "Shortened",
     "Size",
@@ -128,7 +152,11 @@ __all__ = [
     "ToolSpec",
     "ToolsRequest",
     "Verbatim",
+    "WatchRequest",
+    "WatchableStorage",
+    "cleared",
     "everything",
     "is_deterministic",
     "measured",
+    "offering",
 ]

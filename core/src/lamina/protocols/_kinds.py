@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from lamina.host import Host
-
-PROTOCOL = 1
-"""Version of these protocols. An offer for another version is refused by name when it is registered."""
 
 KINDS = (
     "storage",
@@ -26,6 +24,10 @@ KINDS = (
     "format",
 )
 """The kinds of parts that configuration chooses, each a table of named instances (``[storages.main]``)."""
+
+PROTOCOLS: Mapping[str, tuple[int, int]] = dict.fromkeys(KINDS, (1, 1))
+"""The first and the last version of each kind's protocol that this release speaks. A kind's number grows alone, when a
+part written before could no longer work; an offer whose own range does not meet it is refused by name."""
 
 T_co = TypeVar("T_co", covariant=True)
 

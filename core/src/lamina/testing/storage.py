@@ -10,11 +10,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-pytest.register_assert_rewrite(*(f"lamina.testing._storage_{part}" for part in ("records", "scans", "tasks", "model")))
+pytest.register_assert_rewrite(
+    *(f"lamina.testing._storage_{part}" for part in ("records", "scans", "tasks", "model", "offers"))
+)
 
 from lamina.errors import CapabilityError, ConflictError  # noqa: E402 - after the line above
 from lamina.protocols import Capability, Commit, Get, Scan, Storage, measured  # noqa: E402
 from lamina.testing._storage_model import StorageMachine  # noqa: E402
+from lamina.testing._storage_offers import OfferTests  # noqa: E402
 from lamina.testing._storage_records import OpenStorage, RecordTests, use  # noqa: E402
 from lamina.testing._storage_scans import ScanTests  # noqa: E402
 from lamina.testing._storage_tasks import TaskTests  # noqa: E402
@@ -36,7 +39,7 @@ class Clock:
         self.now_s += by_s
 
 
-class StorageSuite(RecordTests, ScanTests, TaskTests, Suite):
+class StorageSuite(RecordTests, ScanTests, TaskTests, OfferTests, Suite):
     """The conformance suite of storages.
 
     A subclass gives ``strategy``, the ``capabilities`` that it declares, and the fixture ``open_storage``: a factory
@@ -54,6 +57,10 @@ class StorageSuite(RecordTests, ScanTests, TaskTests, Suite):
                     return open_mine(MineSettings(), LoneHost(tmp_path, namespace=namespace, clock=clock))
 
                 return opened
+
+    Some capabilities need a fixture more: ``backup`` needs ``open_copy``, like ``open_storage`` but with the backup's
+    path before the namespace; ``secure-delete`` needs ``stored_bytes``, a function that gives all bytes of all files;
+    ``check`` needs ``damage_record``, a function that spoils the value of a key in namespace ``test`` on the disk.
     """
 
     capabilities: ClassVar[frozenset[Capability]]
@@ -180,8 +187,11 @@ class StorageSuite(RecordTests, ScanTests, TaskTests, Suite):
             await storage.commit(Commit(puts={"a": b"", "c": b""}, ttl_s=60))
             old = (await storage.commit(Commit(puts={"b": b""}, ttl_s=90)))["b"]
             await storage.commit(Commit(puts={"d": b"", "e": b""}))
+            begun_s = clock.now_s
             clock.advance(59)
-            assert [record.key for record in await storage.scan(Scan())] == ["a", "b", "c", "d", "e"]
+            ends = {record.key: record.expires_s for record in await storage.scan(Scan())}
+            after = {"a": 60.0, "b": 90.0, "c": 60.0, "d": None, "e": None}
+            assert list(ends.items()) == [(key, s and begun_s + s) for key, s in after.items()]
             clock.advance(2)
             assert [record.key for record in await storage.scan(Scan(limit=2))] == ["b", "d"]
             assert (await measured(storage)).records == 3
@@ -204,6 +214,7 @@ class StorageSuite(RecordTests, ScanTests, TaskTests, Suite):
             clock.advance(30)
             await storage.commit(Commit(puts={"a": b"1"}, ttl_s=60))
             await storage.commit(Commit(puts={"b": b"1"}))
+            assert [r and r.expires_s for r in await storage.get(Get(keys=["a", "b"]))] == [clock.now_s + 60, None]
             clock.advance(59)
             assert [record.key for record in await storage.scan(Scan())] == ["a", "b"]
             clock.advance(2)
@@ -223,7 +234,3 @@ class StorageSuite(RecordTests, ScanTests, TaskTests, Suite):
             assert list(await storage.scan(Scan())) == []
 
         use(open_storage, work)
-
-    def _needs(self, capability: Capability) -> None:
-        if capability not in self.capabilities:
-            pytest.skip(f"does not declare {capability}")

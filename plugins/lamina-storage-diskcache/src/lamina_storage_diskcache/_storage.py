@@ -34,12 +34,9 @@ _MOST = 2**62
 """More than any limit; SQLite's integers end at 2^63."""
 
 _LIVE = "FROM Cache WHERE raw = 1 AND (tag IS NULL OR tag > ?)"
-_COLUMNS = f"SELECT key, mode, filename, value {_LIVE}"
-_KEYS = f"SELECT key, mode, filename, substr(value, 1, {_VERSION.size}) {_LIVE}"
-_SIZE = (
-    "SELECT count(*), coalesce(sum(length(CAST(key AS BLOB)) + length(value)), 0) "
-    f"{_LIVE} AND key >= ? AND key < ?"
-)
+_COLUMNS = f"SELECT key, mode, filename, value, tag {_LIVE}"
+_KEYS = f"SELECT key, mode, filename, substr(value, 1, {_VERSION.size}), tag {_LIVE}"
+_SIZE = f"SELECT count(*), coalesce(sum(length(CAST(key AS BLOB)) + length(value)), 0) {_LIVE} AND key >= ? AND key < ?"
 _GET = f"{_COLUMNS} AND key IN (SELECT value FROM json_each(?))"  # noqa: S608 - no value is in it
 _EXPIRED = "SELECT key FROM Cache WHERE raw = 1 AND tag <= ? ORDER BY tag LIMIT ?"
 
@@ -98,7 +95,7 @@ class DiskcacheStorage:
             IntegrityError: What is there is damaged, or not ours.
         """
         self._check_open()
-        check_commit(request)
+        check_commit(request, self.capabilities, self._name)
         return await self._run(partial(self._commit, request, self._clock()))
 
     async def get(self, request: Get) -> Sequence[Record | None]:
@@ -251,10 +248,12 @@ class DiskcacheStorage:
         ((records, n_bytes),) = self._cache._sql(_SIZE, (now_s, low, prefix_end(low))).fetchall()
         return Size(records=records, bytes=n_bytes - records * (len(self._space.encode()) + _VERSION.size))
 
-    def _records(self, rows: Iterable[tuple[Any, Any, Any, Any]]) -> Iterable[Record]:
+    def _records(self, rows: Iterable[tuple[Any, ...]]) -> Iterable[Record]:
         disk, skipped = self._cache.disk, len(self._space)
-        for key, mode, filename, value in rows:
+        for key, mode, filename, value, expires_s in rows:
             stored = disk.fetch(mode, filename, value, False)
             if len(stored) < _VERSION.size:
                 raise IntegrityError(f"record {key!r} in {self._folder} is cut short; restore a copy of the folder")
-            yield Record(disk.get(key, True)[skipped:], stored[_VERSION.size :], _VERSION.unpack_from(stored)[0])
+            yield Record(
+                disk.get(key, True)[skipped:], stored[_VERSION.size :], _VERSION.unpack_from(stored)[0], expires_s
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping, Sequence
 
-from lamina.errors import CapabilityError, ClosedError, ConflictError, StorageError
+from lamina.errors import ClosedError, ConflictError, StorageError
 from lamina.kit.keys import check_commit, check_keys, check_scan, check_text, prefix_end
 from lamina.protocols import Capability, Commit, Get, Record, Scan, Size, SizeRequest
 
@@ -24,7 +24,7 @@ class MemoryStorage:
         max_bytes: Most bytes of keys (in UTF-8) and values together, ``None`` for no bound.
     """
 
-    capabilities: frozenset[Capability] = frozenset({Capability.SIZES})
+    capabilities: frozenset[Capability] = frozenset({Capability.RANGE_DELETES, Capability.SIZES})
 
     def __init__(self, name: str, max_bytes: int | None = None) -> None:
         self._name, self._max_bytes = name, max_bytes
@@ -41,14 +41,12 @@ class MemoryStorage:
             StorageError: It would take more than ``max_bytes``; nothing was written.
         """
         self._check_open()
-        check_commit(request)
-        if request.ttl_s is not None:
-            raise CapabilityError(Capability.TTL.value, self._name)
+        check_commit(request, self.capabilities, self._name)
         records = self._records
         lost = [key for key, version in request.expect.items() if self._version_of(key) != version]
         if lost:
             raise ConflictError(lost)
-        gone = [key for key in request.deletes if key in records]
+        gone = self._gone(request)
         n_bytes = self._bytes_after(request, gone)
         new = [key for key in request.puts if key not in records]
         for key in gone:
@@ -74,9 +72,7 @@ class MemoryStorage:
         self._check_open()
         check_scan(request)
         keys, after = self._keys, request.after
-        end = prefix_end(request.prefix)
-        low = bisect_left(keys, request.prefix)
-        high = len(keys) if end is None else bisect_left(keys, end)
+        low, high = self._range(request.prefix)
         if request.reverse:
             if after is not None:
                 high = min(high, bisect_left(keys, after))
@@ -96,9 +92,7 @@ class MemoryStorage:
         check_text(request.prefix, "prefix")
         if not request.prefix:
             return Size(records=len(self._keys), bytes=self._bytes)
-        low = bisect_left(self._keys, request.prefix)
-        end = prefix_end(request.prefix)
-        high = len(self._keys) if end is None else bisect_left(self._keys, end)
+        low, high = self._range(request.prefix)
         under = self._keys[low:high]
         return Size(records=len(under), bytes=sum(_weight(key, self._records[key].value) for key in under))
 
@@ -110,6 +104,19 @@ class MemoryStorage:
     def _check_open(self) -> None:
         if self._closed:
             raise ClosedError(f"storage {self._name!r} was used after it was closed")
+
+    def _range(self, prefix: str) -> tuple[int, int]:
+        """Where the keys of a prefix begin and end."""
+        end = prefix_end(prefix)
+        return bisect_left(self._keys, prefix), len(self._keys) if end is None else bisect_left(self._keys, end)
+
+    def _gone(self, request: Commit) -> list[str]:
+        """The keys that go; one that is put, too, is only replaced."""
+        gone = {key for key in request.deletes if key in self._records}
+        for prefix in request.delete_prefixes:
+            low, high = self._range(prefix)
+            gone.update(self._keys[low:high])
+        return [key for key in gone if key not in request.puts]
 
     def _version_of(self, key: str) -> int | None:
         record = self._records.get(key)

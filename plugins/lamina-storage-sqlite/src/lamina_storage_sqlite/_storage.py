@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lamina.errors import CapabilityError, ClosedError, StorageError
+from lamina.errors import ClosedError, StorageError
 from lamina.kit.keys import check_commit, check_keys, check_scan, check_text
 from lamina.protocols import Capability, Commit, Get, Record, Scan, Size, SizeRequest
 from lamina_storage_sqlite import _database as database
@@ -116,9 +116,7 @@ class SqliteStorage:
             IntegrityError: The file is damaged.
         """
         self._check_open()
-        check_commit(request)
-        if request.ttl_s is not None:
-            raise CapabilityError(Capability.TTL.value, self._name)
+        check_commit(request, self.capabilities, self._name)
         n_records = len(request.puts) + len(request.deletes) + len(request.expect)
         n_bytes = sum(map(len, request.puts.values()))
         small = not self._fsync and n_records <= _SMALL_RECORDS and n_bytes <= _SMALL_BYTES

@@ -5,7 +5,7 @@ Every class says in ``fails`` which tests of :class:`lamina.testing.storage.Stor
 
 from __future__ import annotations
 
-from lamina.testing.fakes import _storage_reads, _storage_writes
+from lamina.testing.fakes import _storage_offers, _storage_reads, _storage_writes
 from lamina.testing.fakes._storage_sound import Place, PlainStorage, SoundStorage
 
 __all__ = ["BROKEN", "MODEL", "SOUND", "Place"]
@@ -15,7 +15,7 @@ MODEL = _storage_writes.MODEL
 SOUND = (SoundStorage, PlainStorage)
 BROKEN = tuple(
     kind
-    for module in (_storage_writes, _storage_reads)
+    for module in (_storage_writes, _storage_reads, _storage_offers)
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, SoundStorage) and kind.__module__ == module.__name__
 )

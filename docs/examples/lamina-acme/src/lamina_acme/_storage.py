@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lamina.errors import CapabilityError, ClosedError, ConflictError, IntegrityError, StorageError
+from lamina.errors import ClosedError, ConflictError, IntegrityError, StorageError
 from lamina.host import Host
 from lamina.kit.keys import check_commit, check_keys, check_scan, check_text, prefix_end
 from lamina.protocols import Capability, Commit, Get, Record, Scan
@@ -70,9 +70,7 @@ class JsonStorage:
             StorageError: It could not be written (the disk is full); nothing of it was.
         """
         self._check_open()
-        check_commit(request)
-        if request.ttl_s is not None:
-            raise CapabilityError(Capability.TTL.value, self._name)
+        check_commit(request, self.capabilities, self._name)
         lost = [key for key, version in request.expect.items() if self._version(key) != version]
         if lost:
             raise ConflictError(lost)
