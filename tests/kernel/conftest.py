@@ -57,9 +57,10 @@ class DictStorage:
         return [Record(k, *self.data[k]) if k in self.data else None for k in request.keys]
 
     async def scan(self, request):
-        found = sorted(
-            k for k in self.data if k.startswith(request.prefix) and (not request.after or k > request.after)
-        )
+        found = sorted((k for k in self.data if k.startswith(request.prefix)), reverse=request.reverse)
+        after = request.after
+        if after is not None:
+            found = [k for k in found if (k < after if request.reverse else k > after)]
         return [Record(k, *self.data[k]) for k in found[: request.limit]]
 
 

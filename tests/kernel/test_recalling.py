@@ -107,8 +107,8 @@ def test_a_ranker_orders_what_all_indexes_find_and_its_features_explain_the_hits
 
     async def work():
         async with finders(kernel, ranker="newest") as ctx:
-            for text in ("needle needle one", "needle two", "something else", "needle two"):
-                await ctx.remember(text)
+            for author, text in enumerate(("needle needle one", "needle two", "something else", "needle two")):
+                await ctx.remember(text, author=f"{author}")
             hits = await ctx.recall("needle one", limit=3)
             assert [h.memory.text for h in hits] == ["needle two", "something else", "needle needle one"]
             assert [h.scores for h in hits] == [{"age": 0.0}, {"age": 1.0}, {"age": 3.0}]

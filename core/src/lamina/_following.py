@@ -20,7 +20,7 @@ from lamina._pages import NO_RESULT
 from lamina._places import RETRIES, Change, Places
 from lamina.errors import ConflictError
 from lamina.model import Memory, Page
-from lamina.protocols import Commit, Document, Get, Record, Scan, Storage
+from lamina.protocols import Commit, Get, Record, Scan, Storage
 
 
 @frozen
@@ -131,7 +131,7 @@ class Follower:
                     for new, known, text in fresh:
                         if new.place == place:
                             held = self._places.put(change, place, new.held, known)
-                            change.find[held.memory.id] = Document.of(held.memory, text)
+                            self._places.tell(change, held, text)
                             change.told.append((place[0], held.memory))
                     if change.puts:
                         await self._places.commit(place[1].storage, change, place[0])

@@ -2,7 +2,8 @@
 
 Keys in a tier's storage, below ``mem/TIER/``: ``r/ID`` for records; beside each, in the same commit, ``o/ORDER/ID`` for
 its place, ``t/TIME/ID`` where it is due to go down, ``u/ID`` where it should go up; ``n/SLOT`` for what the tier holds in
-all; ``d/BATCH`` for what indexes still have to learn; ``p`` for the policy that the places were given by.
+all; ``d/BATCH`` for what indexes still have to learn; ``p`` for the policy that the places were given by. Beside these,
+``new/ID`` for what consolidators have not looked at.
 """
 
 from __future__ import annotations

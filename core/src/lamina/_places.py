@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 from attrs import define, evolve, field
 
-from lamina._held import Found, Held, Place, beside, key_of, records
+from lamina._held import Found, Held, Place, beside, key_of, name_of, records
 from lamina._indexes import Indexes
 from lamina._log import segment
 from lamina._records import Said, decode
@@ -16,6 +16,9 @@ from lamina.errors import ConflictError
 from lamina.model import Memory, Page
 from lamina.plugins import Catalogue
 from lamina.protocols import Commit, Document, Get, Index, IndexUpdate, Storage
+
+NEW = "new/"
+"""Keys of memories that consolidators have not looked at."""
 
 RETRIES = 16
 """So often a writer that lost to another one reads again and retries."""
@@ -53,6 +56,7 @@ class Places:
         log: Where the texts of pages are read.
         catalogue: Has the observers that are told what was written.
         clock: Unix time in seconds.
+        queue: Whether consolidators are to look at what is new.
     """
 
     def __init__(
@@ -62,10 +66,11 @@ class Places:
         log: Storage,
         catalogue: Catalogue,
         clock: Callable[[], float],
+        queue: bool,
     ) -> None:
         self.tiers = sorted(tiers, key=lambda t: (t[1].rank, t[0]))
         self.indexes = Indexes(indexes, self.tiers, self.documents)
-        self._log, self._catalogue, self._clock = log, catalogue, clock
+        self._log, self._catalogue, self._clock, self._queue = log, catalogue, clock, queue
         self._tallies = {name: Tally(tier.storage, name) for name, tier in self.tiers}
         self._settled = False
         """Whether all records are known to stand where their tiers' policies put them."""
@@ -122,6 +127,12 @@ class Places:
         return await self._tallies[place[0]].totals()
 
     # ------------------------------------------------------------- writing
+
+    def tell(self, change: Change, held: Held, text: str) -> None:
+        """Let a change tell indexes and consolidators what a memory says now."""
+        change.find[held.memory.id] = Document.of(held.memory, text)
+        if self._queue:
+            change.puts[f"{NEW}{name_of(held.memory.id)}"] = held.memory.id.encode()
 
     def put(self, change: Change, place: Place, held: Held, old: Found | None, now_s: float | None = None) -> Held:
         """Let a change write a memory to a tier, in the place of what stood there; gives it as it will stand."""

@@ -81,6 +81,8 @@ class MemorySettings:
     """The indexes that find memories; each is told of all of them."""
     ranker: str | None = None
     """Makes one ranking of what the indexes find; without one, the greatest score of any index decides."""
+    consolidators: tuple[str, ...] = ()
+    """They say, in this order, which memories another one takes the place of, when memories are consolidated."""
     follow_pages: int = field(default=500, validator=validators.ge(1))
     """Pages that the tiers take in at most within a recall; an open context takes in the rest in the background."""
 
@@ -484,6 +486,7 @@ REFERENCES = (
     ("memory", "tiers", "tier"),
     ("memory", "indexes", "index"),
     ("memory", "ranker", "ranker"),
+    ("memory", "consolidators", "consolidator"),
     ("calls", "executor", "executor"),
 )
 """Section, key and kind of every part that the kernel's own sections name."""

@@ -76,6 +76,7 @@ class Context:
             tiers=[(name, await opened.open("tier", name)) for name in memory.tiers],
             indexes=[(name, await opened.open("index", name)) for name in memory.indexes],
             ranker=await opened.open("ranker", memory.ranker) if memory.ranker else None,
+            consolidators=[(name, await opened.open("consolidator", name)) for name in memory.consolidators],
             follow_pages=memory.follow_pages,
         )
         self._memories = Memories(remembers, storage, self._book, time.time, counter, config.catalogue)
@@ -295,9 +296,46 @@ class Context:
             raise ConfigError(["memory.tiers: empty, so nothing can be remembered; name at least one tier"])
         return await self._memories.remember(made)
 
+    async def forget(self, *ids: str) -> list[str]:
+        """Remove memories; gives the ids of those that there were.
+
+        The memory of a page is not recalled any more; its original stays in the session's log.
+
+        Raises:
+            StorageError: They could not be written.
+        """
+        return await self._memories.forget(ids)
+
+    def memories(
+        self, *, filter: Filter | None = None, tiers: Sequence[str] | None = None, superseded: bool = False
+    ) -> AsyncIterator[Hit]:
+        """All memories that pass, tier by tier, each with its text; in constant memory.
+
+        Args:
+            filter: Which of them.
+            tiers: Only of these, by name.
+            superseded: Whether those are among them whose place another one took.
+        """
+        named = None if tiers is None else frozenset(tiers)
+        return self._memories.browse(filter or Filter(), named, superseded)
+
     async def consolidate(self) -> Moved:
-        """Let the tiers follow the log, and move memories between them by their policies."""
+        """Let the tiers follow the log, tidy up what is new, and move memories between the tiers by their policies."""
         return await self._memories.consolidate()
+
+    async def undo(self, run: str | None = None) -> list[str]:
+        """Take back what a consolidation superseded.
+
+        Args:
+            run: Which one: :attr:`lamina.memory.Moved.run`; the last one by default.
+
+        Returns:
+            Ids of the memories that stand again; empty where there was nothing to take back.
+
+        Raises:
+            UnknownMemoryError: There is no such run, or it was taken back already.
+        """
+        return await self._memories.undo(run)
 
     async def tier_counts(self) -> dict[str, int]:
         """How many memories each tier holds, once all that was said is taken in."""

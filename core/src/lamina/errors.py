@@ -17,6 +17,7 @@ The tree::
     │   ├── CapabilityError               the storage does not do what was asked, and says so
     │   ├── IntegrityError                stored data is damaged, or comes from a newer release
     │   └── ClosedError                   used after close
+    ├── UnknownMemoryError (LookupError)  no memory, or no consolidation, of that id
     ├── SessionError
     │   ├── UnknownSessionError (LookupError)
     │   ├── UnknownPageError (LookupError)
@@ -196,6 +197,17 @@ class UnknownPageError(SessionError, LookupError):
     def __str__(self) -> str:
         span = "it has none yet" if self.last is None else f"its pages are 1 to {self.last}"
         return f"no page {self.page} in session {self.session!r}; {span}"
+
+
+class UnknownMemoryError(LaminaError, LookupError):
+    """There is no memory, or no run of a consolidation, of that id."""
+
+    def __init__(self, id: str, what: str = "memory") -> None:
+        super().__init__(id, what)
+        self.id, self.what = id, what
+
+    def __str__(self) -> str:
+        return f"no {self.what} {self.id!r}"
 
 
 class SessionStateError(SessionError):

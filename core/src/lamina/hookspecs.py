@@ -15,6 +15,7 @@ import pluggy
 
 from lamina.protocols import (
     Compressor,
+    Consolidator,
     Counter,
     Embedder,
     Executor,
@@ -123,6 +124,10 @@ class Hooks:
     @hookspec
     def register_ranker(self, register: Register[Ranker]) -> None:
         """Offer rankers of what indexes found."""
+
+    @hookspec
+    def register_consolidator(self, register: Register[Consolidator]) -> None:
+        """Offer consolidators of memories."""
 
     @hookspec
     def register_compressor(self, register: Register[Compressor]) -> None:

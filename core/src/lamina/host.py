@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, overload
 from lamina.model import Hit, Memory, Page
 from lamina.protocols import (
     Compressor,
+    Consolidator,
     Counter,
     Embedder,
     Executor,
@@ -41,6 +42,10 @@ class Services(Protocol):
 
     async def remember(self, text: str, **facts: Any) -> Memory:
         """Write a memory; see :meth:`lamina.Context.remember`."""
+        ...
+
+    async def forget(self, *ids: str) -> list[str]:
+        """Remove memories; see :meth:`lamina.Context.forget`."""
         ...
 
     async def expand(self, session: str, first: int, last: int) -> list[Page]:
@@ -78,6 +83,8 @@ class Host(Protocol):
     async def open(self, kind: Literal["embedder"], name: str) -> Embedder: ...
     @overload
     async def open(self, kind: Literal["ranker"], name: str) -> Ranker: ...
+    @overload
+    async def open(self, kind: Literal["consolidator"], name: str) -> Consolidator: ...
     @overload
     async def open(self, kind: Literal["compressor"], name: str) -> Compressor: ...
     @overload

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 from attrs import evolve, field, frozen
 
 from lamina._book import Book
 from lamina._consolidating import Consolidation
 from lamina._following import Follower
-from lamina._held import BATCH, Held
+from lamina._held import BATCH, Held, records
 from lamina._indexes import beside, missed
-from lamina._places import Change, Places
+from lamina._known import Known, key_of_same
+from lamina._places import RETRIES, Change, Places
 from lamina._recalling import Recall
-from lamina.errors import ClosedError, IntegrityError, StorageError
+from lamina._tidying import Tidying
+from lamina.errors import ClosedError, ConflictError, IntegrityError, StorageError
 from lamina.model import Hit, Memory, MemoryKind
 from lamina.plugins import Catalogue
-from lamina.protocols import Document, Filter, Index, Ranker, Storage, Tier
+from lamina.protocols import Consolidator, Filter, Index, Ranker, Storage, Tier
 
 Count = Callable[[Sequence[str]], Sequence[int]]
 
@@ -30,6 +32,10 @@ class Moved:
     demoted: tuple[tuple[str, str, str], ...] = ()
     """(memory, from tier, to tier)"""
     promoted: tuple[tuple[str, str, str], ...] = ()
+    superseded: tuple[tuple[str, str, str], ...] = ()
+    """(memory, by which one, why)"""
+    run: str = ""
+    """What to give to ``undo`` to take back what was superseded; empty where nothing was."""
 
 
 @frozen
@@ -57,6 +63,7 @@ class MemoryParts:
     tiers: Sequence[tuple[str, Tier]] = ()
     indexes: Sequence[tuple[str, Index]] = ()
     ranker: Ranker | None = None
+    consolidators: Sequence[tuple[str, Consolidator]] = ()
     follow_pages: int = 500
     """Pages that are taken in at most within one recall."""
 
@@ -82,8 +89,10 @@ class Memories:
         count: Count,
         catalogue: Catalogue,
     ) -> None:
-        self._places = Places(parts.tiers, parts.indexes, log, catalogue, clock)
+        self._places = Places(parts.tiers, parts.indexes, log, catalogue, clock, bool(parts.consolidators))
+        self._tidying = Tidying(self._places, parts.consolidators, clock)
         self._follower = Follower(self._places, log, book, clock)
+        self._known = Known(self._places.tiers[0][1].storage if parts.tiers else log)
         self._recall = Recall(self._places, parts.ranker, clock)
         self.tiers = self._places.tiers
         self._clock, self._count, self._pages = clock, count, parts.follow_pages
@@ -93,29 +102,90 @@ class Memories:
     # ------------------------------------------------------------- writing
 
     async def remember(self, drafts: Sequence[Draft]) -> list[Memory]:
-        """Write memories to the first tier, in batches, each whole.
+        """Write memories to the first tier, in batches, each whole; of what is remembered already, give what there is.
 
         Once they are written the call succeeds, also where an index is locked: that learns of them with the next call.
         """
         await self._ready()
-        place, now = self.tiers[0], self._clock()
         out: list[Memory] = []
         for start in range(0, len(drafts), BATCH):
-            some = drafts[start : start + BATCH]
-            change = Change()
-            for draft, tokens in zip(some, self._count([draft.text for draft in some]), strict=True):
-                memory = Memory(
-                    f"m-{uuid.uuid4().hex[:12]}", draft.text, draft.kind, draft.tags, draft.importance,
-                    now if draft.created_s is None else draft.created_s, now, 0, draft.provenance,
-                    author=draft.author, thread=draft.thread, position=draft.position, expires_s=draft.expires_s,
-                    slot=draft.slot,
-                )  # fmt: skip
-                self._places.put(change, place, Held(memory, tokens=tokens), None, now)
-                change.find[memory.id] = Document.of(memory, memory.text)
-                change.told.append((place[0], memory))
-                out.append(memory)
-            await self._places.commit(place[1].storage, change, place[0])
+            out += await self._remember(drafts[start : start + BATCH])
         return out
+
+    async def _remember(self, drafts: Sequence[Draft]) -> list[Memory]:
+        """Write a batch; in the place of what is remembered already, the memory that there is."""
+        place, now = self.tiers[0], self._clock()
+        new = [_memory(draft, now) for draft in drafts]
+        for _ in range(RETRIES):
+            known = await self._known.ids(new)
+            there = await self._places.find([id for id, _ in known if id is not None])
+            stands = {id: f.held.memory for id, f in there.items() if f.held.memory.stands(now)}
+            change, out = Change(), []
+            tokens = self._count([memory.text for memory in new])
+            fresh: dict[str, Memory] = {}
+            for memory, (id, version), size in zip(new, known, tokens, strict=True):
+                key = key_of_same(memory)
+                if id in stands and not memory.provenance:
+                    out.append(stands[id])
+                elif key in fresh:
+                    out.append(fresh[key])
+                else:
+                    held = self._places.put(change, place, Held(memory, tokens=size), None, now)
+                    self._places.tell(change, held, memory.text)
+                    change.puts[key], change.expect[key] = memory.id.encode(), version
+                    change.told.append((place[0], memory))
+                    fresh[key] = memory
+                    out.append(memory)
+            try:
+                if fresh:
+                    await self._places.commit(place[1].storage, change, place[0])
+            except ConflictError as error:
+                conflict = error
+                continue
+            texts = await self._places.texts([there[m.id].held for m in out if m.id in stands])
+            said = dict(zip([m.id for m in out if m.id in stands], texts, strict=True))
+            return [evolve(m, text=said[m.id] or "") if m.id in said else m for m in out]
+        raise conflict
+
+    async def forget(self, ids: Sequence[str]) -> list[str]:
+        """Remove memories from tiers and indexes; gives those that there were. A page's original stays in its log."""
+        await self._ready()
+        gone: list[str] = []
+        left = list(dict.fromkeys(ids))
+        for _ in range(RETRIES):
+            found = await self._places.find(left)
+            left = list(found)
+            for place in self.tiers:
+                here = [f for f in found.values() if f.place == place]
+                change = Change()
+                for f in here:
+                    self._places.drop(change, f)
+                    change.forget.add(f.held.memory.id)
+                    if place[1].storage is self.tiers[0][1].storage and f.held.page is None:
+                        change.deletes.add(key_of_same(f.held.memory))
+                try:
+                    if here:
+                        await self._places.commit(place[1].storage, change, place[0])
+                except ConflictError:
+                    continue  # used or moved meanwhile: looked for again
+                gone += [f.held.memory.id for f in here]
+                left = [id for id in left if id not in change.forget]
+            if not left:
+                return gone
+        raise StorageError(f"memory {left[0]} is changed by others again and again; forget it once more")
+
+    async def browse(self, filter: Filter, tiers: frozenset[str] | None, superseded: bool) -> AsyncIterator[Hit]:
+        """All memories that pass, tier by tier, with their texts; in constant memory."""
+        await self.catch_up()
+        for place in self.tiers:
+            if tiers is not None and place[0] not in tiers:
+                continue
+            async for batch in records(place[1].storage, f"mem/{place[0]}/r/"):
+                held = [Held.unpack(record.value) for record in batch]
+                held = [h for h in held if filter.admits(h.memory) and (superseded or not h.memory.superseded_by)]
+                for h, text in zip(held, await self._places.texts(held), strict=True):
+                    if text is not None:
+                        yield Hit(evolve(h.memory, text=text), 0.0, place[0], {}, h.session, h.page)
 
     # ------------------------------------------------------------- following the log
 
@@ -176,6 +246,7 @@ class Memories:
             return []
         await self._catch_up_if_possible()
         hits = await self._recall.hits(query, limit, filter or Filter(), tiers, deadline_s)
+        self._known.shown(hits)
         if use:
             await self.mark_used(hits)
         return hits
@@ -190,18 +261,34 @@ class Memories:
     # ------------------------------------------------------------- consolidating
 
     async def consolidate(self) -> Moved:
-        """Catch up, then move every memory that its tier would rather have elsewhere; nothing is deleted.
+        """Catch up, let consolidators look at what is new, then move what its tier would rather have elsewhere.
 
-        Reads what moves and nothing else, a batch at a time.
+        Nothing is deleted. Reads what is new and what moves, a batch at a time; a crash loses at most the batch that was
+        being looked at, which the next call looks at again.
         """
         if not self.tiers:
             return Moved()
         await self.catch_up()
-        run = Consolidation(self._places, self._clock())
-        await run.run()
-        return Moved(tuple(run.demoted), tuple(run.promoted))
+        run, superseded = await self._tidying.run()
+        moving = Consolidation(self._places, self._clock())
+        await moving.run()
+        return Moved(tuple(moving.demoted), tuple(moving.promoted), superseded, run)
+
+    async def undo(self, run: str | None = None) -> list[str]:
+        """Take back what a consolidation superseded, the last one's by default; gives the memories that stand again."""
+        await self._ready()
+        return await self._tidying.undo(run)
 
     async def counts(self) -> Mapping[str, int]:
         """How many memories each tier holds; does not read them."""
         await self._places.settle()
         return {place[0]: (await self._places.totals(place))[0] for place in self.tiers}
+
+
+def _memory(draft: Draft, now: float) -> Memory:
+    return Memory(
+        f"m-{uuid.uuid4().hex[:12]}", draft.text, draft.kind, draft.tags, draft.importance,
+        now if draft.created_s is None else draft.created_s, now, 0, draft.provenance,
+        author=draft.author, thread=draft.thread, position=draft.position, expires_s=draft.expires_s,
+        slot=draft.slot,
+    )  # fmt: skip

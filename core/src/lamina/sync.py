@@ -162,6 +162,14 @@ class SyncContext:
         """See :meth:`lamina.Context.remember_many`."""
         return self._loop.run(self._context.remember_many(drafts))
 
+    def forget(self, *ids: str) -> list[str]:
+        """See :meth:`lamina.Context.forget`."""
+        return self._loop.run(self._context.forget(*ids))
+
+    def undo(self, run: str | None = None) -> list[str]:
+        """See :meth:`lamina.Context.undo`."""
+        return self._loop.run(self._context.undo(run))
+
     def consolidate(self) -> Moved:
         """See :meth:`lamina.Context.consolidate`."""
         return self._loop.run(self._context.consolidate())

@@ -10,6 +10,7 @@ The conformance suite of each kind (:mod:`lamina.testing`) says in tests what is
 from __future__ import annotations
 
 from lamina.protocols._compressing import Compressor, CompressRequest, Shortened, is_deterministic
+from lamina.protocols._consolidating import ConsolidateRequest, Consolidator, Superseded
 from lamina.protocols._counting import Counter, CounterInfo, CountRequest, ImagesRequest, RequestCounter, ToolsRequest
 from lamina.protocols._formats import (
     ExportRequest,
@@ -93,6 +94,8 @@ __all__ = [
     "Commit",
     "CompressRequest",
     "Compressor",
+    "ConsolidateRequest",
+    "Consolidator",
     "CountRequest",
     "Counter",
     "CounterInfo",
@@ -146,6 +149,7 @@ __all__ = [
     "SizeRequest",
     "SizingStorage",
     "Storage",
+    "Superseded",
     "TellingFormat",
     "Tier",
     "Tool",

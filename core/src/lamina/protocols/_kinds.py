@@ -15,6 +15,7 @@ KINDS = (
     "index",
     "embedder",
     "ranker",
+    "consolidator",
     "compressor",
     "scorer",
     "counter",
