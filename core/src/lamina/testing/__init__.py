@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from lamina.testing.compressor import CompressorSuite as CompressorSuite
+    from lamina.testing.consolidator import ConsolidatorSuite as ConsolidatorSuite
     from lamina.testing.conversations import conversations as conversations
     from lamina.testing.counter import CounterSuite as CounterSuite
     from lamina.testing.embedder import EmbedderSuite as EmbedderSuite
@@ -41,6 +42,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _WHERE = {
     "CompressorSuite": "compressor",
+    "ConsolidatorSuite": "consolidator",
     "CounterSuite": "counter",
     "EmbedderSuite": "embedder",
     "ExecutorSuite": "executor",
