@@ -21,7 +21,7 @@ class TestRecall:
         assert (done["query"], done["session"]) == ("which step looks at file_7.py", None)
         hit = done["hits"][0]
         assert list(hit) == ["id", "text", "score", "scores", "tier", "session", "page", "kind", "tags", "importance",
-                             "created_s", "used_s", "uses"]  # fmt: skip
+                             "created_s", "used_s", "uses", "author", "thread", "provenance", "same"]  # fmt: skip
         assert hit["id"] == f"{hit['session']}#{hit['page']}"
         assert lamina("expand", hit["id"]).out.rstrip("\n") == hit["text"].rstrip("\n")
 
@@ -83,7 +83,7 @@ class TestConsolidate:
     def test_it_says_what_each_tier_holds(self, lamina, recorded):
         lamina("import", recorded(n=6))
         told = lamina("consolidate", "--json").json
-        assert list(told) == ["demoted", "promoted", "tiers"]
+        assert list(told) == ["demoted", "promoted", "superseded", "run", "tiers"]
         assert list(told["tiers"]) == ["short", "medium", "long"]
         assert sum(told["tiers"].values()) > 6
         done = lamina("consolidate")
@@ -100,3 +100,43 @@ class TestConsolidate:
             "from": "short",
             "to": "medium",
         }
+
+
+class TestMemories:
+    def test_what_is_remembered_is_browsed_by_filters(self, lamina):
+        for n, tag in enumerate(("ops", "ops", "food")):
+            lamina("remember", f"fact {n}", "--tag", tag)
+        told = lamina("memories", "--tag", "ops", "--json").json
+        assert {memory["text"] for memory in told["memories"]} == {"fact 0", "fact 1"}
+        assert told["more"] is False
+        assert lamina("memories", "--limit", "1", "--json").json["more"] is True
+        assert len(lamina("memories", "--kind", "semantic").out.splitlines()) == 4
+        assert lamina("memories", "--tier", "long").err == "lamina: no memory fits\n"
+
+    def test_what_is_forgotten_is_gone_and_a_stranger_is_named(self, lamina):
+        id = lamina("remember", "the key lies in vault seven").out.strip()
+        assert lamina("forget", id, "m-never").out == "1 memory forgotten\n"
+        assert lamina("recall", "vault", "--json").json["hits"] == []
+        done = lamina("forget", id)
+        assert done.code == 1 or done.code == 2
+        assert f"no memory '{id}'; see: lamina memories" in done.err
+
+    def test_what_a_consolidation_superseded_stands_again(self, lamina):
+        said = "the staging database of the billing team listens on port 8417 since last week"
+        first = lamina("remember", said).out.strip()
+        second = lamina("remember", said + " now").out.strip()
+        settings = ("--set", 'memory.consolidators=["duplicates"]')
+        done = lamina("consolidate", "--json", *settings).json
+        lamina("remember", "something else", *settings)
+        assert done["superseded"] == []  # written before anybody looked
+        third = lamina("remember", said + " still", *settings).out.strip()
+        fourth = lamina("remember", said + " still so", *settings).out.strip()
+        done = lamina("consolidate", "--json", *settings).json
+        assert {gone["memory"] for gone in done["superseded"]} <= {first, second, third}
+        assert done["superseded"][0]["by"] == fourth
+        assert lamina("undo", done["run"], *settings).out == "1 memory standing again\n"
+        assert lamina("undo", *settings).out == "0 memories standing again\n"
+
+    def test_explained_is_what_a_score_is_made_of(self, lamina):
+        lamina("remember", "the key lies in vault seven")
+        assert "main" in lamina("recall", "vault", "--explain").out

@@ -27,13 +27,18 @@ def run(arguments: argparse.Namespace) -> int:
                 name: [{"memory": memory, "from": source, "to": to} for memory, source, to in made]
                 for name, made in (("demoted", moved.demoted), ("promoted", moved.promoted))
             }
-            write_json({**moves, "tiers": held})
+            gone = [{"memory": old, "by": by, "why": why} for old, by, why in moved.superseded]
+            write_json({**moves, "superseded": gone, "run": moved.run, "tiers": held})
             return 0
         tiers = Table(["tier", ">memories"])
         for name, count in held.items():
             tiers.add(name, number(count))
         show(tiers)
         down, up = len(moved.demoted), len(moved.promoted)
+        if moved.run:
+            say(
+                f"{plural(len(moved.superseded), 'memory', 'memories')} superseded; to take that back: lamina undo {moved.run}"
+            )
         say(f"{plural(down, 'memory', 'memories')} demoted, {number(up)} promoted")
         return 0
 

@@ -23,11 +23,7 @@ EXCERPT = 240
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("query", metavar="QUERY", nargs="+", help="any text")
-    parser.add_argument("--session", metavar="ID", help="only pages of this session")
-    parser.add_argument("--tier", action="append", metavar="NAME", help="only of this tier; may be repeated")
-    parser.add_argument("--tag", action="append", metavar="TAG", help="only with this tag; may be repeated: with all of them")  # fmt: skip
-    parser.add_argument("--kind", choices=("episodic", "semantic", "procedural"), help="only of this kind")
-    parser.add_argument("--author", metavar="NAME", help="only by this author; of a session's pages, their role")
+    add_filters(parser)
     parser.add_argument("--explain", action="store_true", help="what each score is made of")
     parser.add_argument("--limit", type=positive, default=10, metavar="N", help="at most so many (default: 10)")
     add_json(parser)
@@ -43,11 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.session is not None:
             await stored(context, arguments.session)
         with busy("looking"):
-            hits = await context.recall(
-                query, limit=arguments.limit, session=arguments.session, filter=_filter(arguments), tiers=arguments.tier
-            )
+            hits = await context.recall(query, limit=arguments.limit, filter=filter_of(arguments), tiers=arguments.tier)
         if arguments.json:
-            write_json({"query": query, "session": arguments.session, "hits": [_object(hit) for hit in hits]})
+            write_json({"query": query, "session": arguments.session, "hits": [as_object(hit) for hit in hits]})
             return 0
         if not hits:
             note(f"nothing recalled for {query!r}")
@@ -66,11 +60,23 @@ def run(arguments: argparse.Namespace) -> int:
     return in_context(arguments, work)
 
 
-def _filter(arguments: argparse.Namespace) -> Filter:
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which memories are meant."""
+    parser.add_argument("--session", metavar="ID", help="only pages of this session, or memories of this thread")
+    parser.add_argument("--tier", action="append", metavar="NAME", help="only of this tier; may be repeated")
+    parser.add_argument("--tag", action="append", metavar="TAG", help="only with this tag; may be repeated: with all of them")  # fmt: skip
+    parser.add_argument("--kind", choices=("episodic", "semantic", "procedural"), help="only of this kind")
+    parser.add_argument("--author", metavar="NAME", help="only by this author; of a session's pages, their role")
+
+
+def filter_of(arguments: argparse.Namespace) -> Filter:
+    """The filter that the options say."""
+
     def given(values: Iterable[str] | None) -> frozenset[str] | None:
         return None if values is None else frozenset(values)
 
     return Filter(
+        threads=given(arguments.session and [arguments.session]),
         tags=given(arguments.tag),
         kinds=given(arguments.kind and [arguments.kind]),
         authors=given(arguments.author and [arguments.author]),
@@ -88,7 +94,8 @@ def _explained(hits: Sequence[Hit]) -> Table:
     return table
 
 
-def _object(hit: Hit) -> dict[str, Any]:
+def as_object(hit: Hit) -> dict[str, Any]:
+    """What ``--json`` says of a memory."""
     memory = hit.memory
     return {
         "id": memory.id,
