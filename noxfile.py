@@ -71,6 +71,13 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def reference(session: nox.Session) -> None:
+    """Write docs/reference.md from the code."""
+    install(session, "test")
+    session.run("python", "tests/workspace/_reference.py")
+
+
+@nox.session
 def layers(session: nox.Session) -> None:
     """Check who may import whom."""
     install(session, "layers")
