@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from lamina.context import open as open
     from lamina.errors import LaminaError as LaminaError
     from lamina.hookspecs import hookimpl as hookimpl
-    from lamina.memory import Draft as Draft
     from lamina.model import Call as Call
     from lamina.model import CallResult as CallResult
+    from lamina.model import Draft as Draft
     from lamina.model import Hit as Hit
     from lamina.model import Image as Image
     from lamina.model import Memory as Memory
@@ -47,9 +47,8 @@ _WHERE = {
     "context": ("Context", "open"),
     "errors": ("LaminaError",),
     "hookspecs": ("hookimpl",),
-    "memory": ("Draft",),
     "model": (
-        "Call", "CallResult", "Hit", "Image", "Memory", "Message", "Opaque", "Page", "Reasoning", "Text", "ToolCall",
+        "Call", "CallResult", "Draft", "Hit", "Image", "Memory", "Message", "Opaque", "Page", "Reasoning", "Text", "ToolCall",
         "ToolResult", "assistant", "system", "tool_result", "user",
     ),
     "protocols": ("Filter",),

@@ -8,8 +8,7 @@ from typing import Any, get_args
 from attrs import asdict, evolve, fields_dict
 
 from lamina.errors import FormatError
-from lamina.memory import Draft
-from lamina.model import MemoryKind
+from lamina.model import Draft, MemoryKind
 from lamina.verbatim import whole
 
 _KINDS = get_args(MemoryKind)

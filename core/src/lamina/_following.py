@@ -14,6 +14,7 @@ import msgspec
 from attrs import evolve, frozen
 
 from lamina._book import TODO, Book
+from lamina._extracting import TALK
 from lamina._held import BATCH, At, Found, Held, key_of, records
 from lamina._log import segment
 from lamina._pages import NO_RESULT
@@ -58,12 +59,18 @@ class Follower:
         log: The storage of the sessions' logs.
         book: Gives a session's book by its id.
         clock: Unix time in seconds.
+        extracted: Whether extractors are to look at what sessions said.
     """
 
     def __init__(
-        self, places: Places, log: Storage, book: Callable[[str], Awaitable[Book]], clock: Callable[[], float]
+        self,
+        places: Places,
+        log: Storage,
+        book: Callable[[str], Awaitable[Book]],
+        clock: Callable[[], float],
+        extracted: bool,
     ) -> None:
-        self._places, self._log, self._book, self._clock = places, log, book, clock
+        self._places, self._log, self._book, self._clock, self._extracted = places, log, book, clock, extracted
         self._turn = asyncio.Lock()
 
     async def follow(self, pages: int) -> bool:
@@ -111,7 +118,8 @@ class Follower:
             # Who lost to another process may leave it: that one read what the same note, or a newer one, speaks of.
             with suppress(ConflictError):
                 expect = {key: stored.version if stored else None}
-                await storage.commit(Commit(puts={key: reached.pack()}, expect=expect))
+                puts = {key: reached.pack(), **({f"{TALK}{segment(id)}": id.encode()} if self._extracted else {})}
+                await storage.commit(Commit(puts=puts, expect=expect))
         return len(growth.pages), not growth.more
 
     async def _take_in(self, session: str, pages: Sequence[tuple[Page, At]], highest: int, next: int) -> None:

@@ -83,6 +83,10 @@ class MemorySettings:
     """Makes one ranking of what the indexes find; without one, the greatest score of any index decides."""
     consolidators: tuple[str, ...] = ()
     """They say, in this order, which memories another one takes the place of, when memories are consolidated."""
+    extractors: tuple[str, ...] = ()
+    """They draw memories from conversations that rest, when memories are consolidated."""
+    extract_after_s: float = field(default=900.0, validator=validators.ge(0))
+    """Seconds without a message after which an open session rests; a closed one rests at once."""
     follow_pages: int = field(default=500, validator=validators.ge(1))
     """Pages that the tiers take in at most within a recall; an open context takes in the rest in the background."""
 
@@ -487,6 +491,7 @@ REFERENCES = (
     ("memory", "indexes", "index"),
     ("memory", "ranker", "ranker"),
     ("memory", "consolidators", "consolidator"),
+    ("memory", "extractors", "extractor"),
     ("calls", "executor", "executor"),
 )
 """Section, key and kind of every part that the kernel's own sections name."""

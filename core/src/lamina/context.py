@@ -16,6 +16,7 @@ from lamina._book import Book
 from lamina._counting import CheckedCounter
 from lamina._drafts import drafted
 from lamina._engine import Parts
+from lamina._extracting import Talk
 from lamina._host import Opened
 from lamina._log import segment
 from lamina.config import Config, load
@@ -27,9 +28,9 @@ from lamina.errors import (
     UnknownPluginError,
     UnknownSessionError,
 )
-from lamina.memory import Draft, Memories, MemoryParts, Moved
-from lamina.model import Hit, Memory, Page
-from lamina.protocols import Filter, Format, Get, Parsed, ParseRequest, Scan
+from lamina.memory import Memories, MemoryParts, Moved
+from lamina.model import Draft, Hit, Memory, Page
+from lamina.protocols import Filter, Format, Get, Parsed, ParseRequest, Passage, Scan, everything
 from lamina.session import Imported, Session, SessionInfo, Shared
 from lamina.tools import Registry
 from lamina.verbatim import whole
@@ -77,9 +78,11 @@ class Context:
             indexes=[(name, await opened.open("index", name)) for name in memory.indexes],
             ranker=await opened.open("ranker", memory.ranker) if memory.ranker else None,
             consolidators=[(name, await opened.open("consolidator", name)) for name in memory.consolidators],
+            extractors=[(name, await opened.open("extractor", name)) for name in memory.extractors],
+            extract_after_s=memory.extract_after_s,
             follow_pages=memory.follow_pages,
         )
-        self._memories = Memories(remembers, storage, self._book, time.time, counter, config.catalogue)
+        self._memories = Memories(remembers, storage, self._book, self._talk, time.time, counter, config.catalogue)
         self._shared = Shared(
             storage, parts, self.formats, window.format or next(iter(sorted(self.formats)), ""), config.catalogue, window.budget, config.calls.result_tokens, window.recall_share, window.recall_limit,
             recall=self._recall_for_window, mark_used=self._memories.mark_used, owing=bool(memory.tiers), fork=self._empty_session,
@@ -121,6 +124,17 @@ class Context:
 
     async def _book(self, id: str) -> Book:
         return (await self.session(id)).book
+
+    async def _talk(self, id: str) -> Talk:
+        session = await self.session(id)
+        form = self.formats.get(session.format)
+
+        def passages(page: Page) -> Sequence[Passage]:
+            if page.role != "user":
+                return ()
+            return form.passages(page.messages[0]) if form is not None else everything(page)
+
+        return Talk(session.pages, session.state == "closed", session.info.updated_s, passages)
 
     async def _empty_session(self, id: str) -> Session:
         session = await self.session(id)
@@ -275,7 +289,7 @@ class Context:
 
         Args:
             text: What is remembered.
-            **facts: The other fields of :class:`lamina.memory.Draft`: kind, tags, importance, author, thread, …
+            **facts: The other fields of :class:`lamina.model.Draft`: kind, tags, importance, author, thread, …
 
         Raises:
             ConfigError: No tiers are configured.

@@ -19,6 +19,7 @@ from lamina.protocols import (
     Counter,
     Embedder,
     Executor,
+    Extractor,
     Format,
     Index,
     Opener,
@@ -128,6 +129,10 @@ class Hooks:
     @hookspec
     def register_consolidator(self, register: Register[Consolidator]) -> None:
         """Offer consolidators of memories."""
+
+    @hookspec
+    def register_extractor(self, register: Register[Extractor]) -> None:
+        """Offer extractors of memories."""
 
     @hookspec
     def register_compressor(self, register: Register[Compressor]) -> None:

@@ -14,6 +14,7 @@ from lamina.protocols import (
     Counter,
     Embedder,
     Executor,
+    Extractor,
     Filter,
     Format,
     Index,
@@ -85,6 +86,8 @@ class Host(Protocol):
     async def open(self, kind: Literal["ranker"], name: str) -> Ranker: ...
     @overload
     async def open(self, kind: Literal["consolidator"], name: str) -> Consolidator: ...
+    @overload
+    async def open(self, kind: Literal["extractor"], name: str) -> Extractor: ...
     @overload
     async def open(self, kind: Literal["compressor"], name: str) -> Compressor: ...
     @overload

@@ -6,10 +6,11 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 
 from lamina._book import Book
 from lamina._consolidating import Consolidation
+from lamina._extracting import Extraction, Talk
 from lamina._following import Follower
 from lamina._held import BATCH, Held, records
 from lamina._indexes import beside, missed
@@ -18,9 +19,9 @@ from lamina._places import RETRIES, Change, Places
 from lamina._recalling import Recall
 from lamina._tidying import Tidying
 from lamina.errors import ClosedError, ConflictError, IntegrityError, StorageError
-from lamina.model import Hit, Memory, MemoryKind
+from lamina.model import Draft, Hit, Memory
 from lamina.plugins import Catalogue
-from lamina.protocols import Consolidator, Filter, Index, Ranker, Storage, Tier
+from lamina.protocols import Consolidator, Extractor, Filter, Index, Ranker, Storage, Tier
 
 Count = Callable[[Sequence[str]], Sequence[int]]
 
@@ -36,24 +37,8 @@ class Moved:
     """(memory, by which one, why)"""
     run: str = ""
     """What to give to ``undo`` to take back what was superseded; empty where nothing was."""
-
-
-@frozen
-class Draft:
-    """A memory that is to be written."""
-
-    text: str
-    kind: MemoryKind = "semantic"
-    tags: tuple[str, ...] = field(default=(), converter=tuple)
-    importance: float = 0.5
-    provenance: tuple[str, ...] = field(default=(), converter=tuple)
-    author: str = ""
-    thread: str = ""
-    position: int | None = None
-    created_s: float | None = None
-    """When it was said, Unix seconds; now where not given."""
-    expires_s: float | None = None
-    slot: str = ""
+    extracted: int = 0
+    """How many memories extractors drew from conversations, those that were known already among them."""
 
 
 @frozen
@@ -64,6 +49,9 @@ class MemoryParts:
     indexes: Sequence[tuple[str, Index]] = ()
     ranker: Ranker | None = None
     consolidators: Sequence[tuple[str, Consolidator]] = ()
+    extractors: Sequence[tuple[str, Extractor]] = ()
+    extract_after_s: float = 900.0
+    """Seconds without a message after which an open session is looked at by extractors."""
     follow_pages: int = 500
     """Pages that are taken in at most within one recall."""
 
@@ -75,6 +63,7 @@ class Memories:
         parts: What it works with.
         log: The storage of the sessions' logs.
         book: Gives a session's book by its id.
+        talk: Gives a session by its id, as extractors see it.
         clock: Unix time in seconds.
         count: Counts tokens of texts.
         catalogue: Has the observers.
@@ -85,14 +74,19 @@ class Memories:
         parts: MemoryParts,
         log: Storage,
         book: Callable[[str], Awaitable[Book]],
+        talk: Callable[[str], Awaitable[Talk]],
         clock: Callable[[], float],
         count: Count,
         catalogue: Catalogue,
     ) -> None:
         self._places = Places(parts.tiers, parts.indexes, log, catalogue, clock, bool(parts.consolidators))
         self._tidying = Tidying(self._places, parts.consolidators, clock)
-        self._follower = Follower(self._places, log, book, clock)
-        self._known = Known(self._places.tiers[0][1].storage if parts.tiers else log)
+        self._follower = Follower(self._places, log, book, clock, bool(parts.extractors))
+        first = self._places.tiers[0][1].storage if parts.tiers else log
+        self._known = Known(first)
+        self._extraction = Extraction(
+            first, parts.extractors if parts.tiers else (), talk, self.remember, parts.extract_after_s, clock
+        )
         self._recall = Recall(self._places, parts.ranker, clock)
         self.tiers = self._places.tiers
         self._clock, self._count, self._pages = clock, count, parts.follow_pages
@@ -125,7 +119,7 @@ class Memories:
             fresh: dict[str, Memory] = {}
             for memory, (id, version), size in zip(new, known, tokens, strict=True):
                 key = key_of_same(memory)
-                if id in stands and not memory.provenance:
+                if id in stands:
                     out.append(stands[id])
                 elif key in fresh:
                     out.append(fresh[key])
@@ -261,7 +255,7 @@ class Memories:
     # ------------------------------------------------------------- consolidating
 
     async def consolidate(self) -> Moved:
-        """Catch up, let consolidators look at what is new, then move what its tier would rather have elsewhere.
+        """Catch up, let extractors and consolidators look at what is new, then move what its tier would rather have elsewhere.
 
         Nothing is deleted. Reads what is new and what moves, a batch at a time; a crash loses at most the batch that was
         being looked at, which the next call looks at again.
@@ -269,10 +263,11 @@ class Memories:
         if not self.tiers:
             return Moved()
         await self.catch_up()
+        extracted = await self._extraction.run()
         run, superseded = await self._tidying.run()
         moving = Consolidation(self._places, self._clock())
         await moving.run()
-        return Moved(tuple(moving.demoted), tuple(moving.promoted), superseded, run)
+        return Moved(tuple(moving.demoted), tuple(moving.promoted), superseded, run, extracted)
 
     async def undo(self, run: str | None = None) -> list[str]:
         """Take back what a consolidation superseded, the last one's by default; gives the memories that stand again."""

@@ -277,6 +277,28 @@ class Memory:
         return not self.superseded_by and (self.expires_s is None or now_s < self.expires_s)
 
 
+def _texts(given: Iterable[str]) -> tuple[str, ...]:
+    return tuple(given)
+
+
+@frozen
+class Draft:
+    """A memory that is to be written."""
+
+    text: str
+    kind: MemoryKind = "semantic"
+    tags: tuple[str, ...] = field(default=(), converter=_texts)
+    importance: float = 0.5
+    provenance: tuple[str, ...] = field(default=(), converter=_texts)
+    author: str = ""
+    thread: str = ""
+    position: int | None = None
+    created_s: float | None = None
+    """When it was said, Unix seconds; now where not given."""
+    expires_s: float | None = None
+    slot: str = ""
+
+
 @frozen
 class Hit:
     """One recalled memory."""

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from lamina.context import Context
 from lamina.context import open as open_async
-from lamina.memory import Draft, Moved
-from lamina.model import Call, CallResult, Hit, Memory, Message, Page
+from lamina.memory import Moved
+from lamina.model import Call, CallResult, Draft, Hit, Memory, Message, Page
 from lamina.protocols import ToolSpec
 from lamina.session import Imported, Session, SessionInfo
 from lamina.window import Window

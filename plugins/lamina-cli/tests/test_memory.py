@@ -83,7 +83,7 @@ class TestConsolidate:
     def test_it_says_what_each_tier_holds(self, lamina, recorded):
         lamina("import", recorded(n=6))
         told = lamina("consolidate", "--json").json
-        assert list(told) == ["demoted", "promoted", "superseded", "run", "tiers"]
+        assert list(told) == ["demoted", "promoted", "superseded", "run", "extracted", "tiers"]
         assert list(told["tiers"]) == ["short", "medium", "long"]
         assert sum(told["tiers"].values()) > 6
         done = lamina("consolidate")

@@ -16,6 +16,7 @@ KINDS = (
     "embedder",
     "ranker",
     "consolidator",
+    "extractor",
     "compressor",
     "scorer",
     "counter",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lamina.testing.counter import CounterSuite as CounterSuite
     from lamina.testing.embedder import EmbedderSuite as EmbedderSuite
     from lamina.testing.executor import ExecutorSuite as ExecutorSuite
+    from lamina.testing.extractor import ExtractorSuite as ExtractorSuite
     from lamina.testing.format import FormatSuite as FormatSuite
     from lamina.testing.host import LoneHost as LoneHost
     from lamina.testing.index import IndexSuite as IndexSuite
@@ -46,6 +47,7 @@ _WHERE = {
     "CounterSuite": "counter",
     "EmbedderSuite": "embedder",
     "ExecutorSuite": "executor",
+    "ExtractorSuite": "extractor",
     "FormatSuite": "format",
     "IndexSuite": "index",
     "LoneHost": "host",

@@ -23,6 +23,7 @@ def named(config: Config) -> Iterator[tuple[str, str]]:
     yield from (("tier", name) for name in config.memory.tiers)
     yield from (("index", name) for name in config.memory.indexes)
     yield from (("consolidator", name) for name in config.memory.consolidators)
+    yield from (("extractor", name) for name in config.memory.extractors)
     if config.memory.ranker is not None:
         yield "ranker", config.memory.ranker
     if config.calls.executor is not None:

@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
                 for name, made in (("demoted", moved.demoted), ("promoted", moved.promoted))
             }
             gone = [{"memory": old, "by": by, "why": why} for old, by, why in moved.superseded]
-            write_json({**moves, "superseded": gone, "run": moved.run, "tiers": held})
+            write_json({**moves, "superseded": gone, "run": moved.run, "extracted": moved.extracted, "tiers": held})
             return 0
         tiers = Table(["tier", ">memories"])
         for name, count in held.items():
