@@ -51,6 +51,8 @@ class LastIndex:
 class Newest:
     """Ranks by one feature of one index alone, and folds what says the same."""
 
+    near = 0
+
     def __init__(self):
         self.requests = []
 
@@ -116,6 +118,37 @@ def test_a_ranker_orders_what_all_indexes_find_and_its_features_explain_the_hits
             (request,) = finders.ranker.requests
             assert {tuple(sorted(c.places)) for c in request.candidates} == {("last", "plain"), ("last",)}
             assert finders.index.asked[0].limit == 9
+
+    run(work)
+
+
+def test_what_stands_beside_what_was_found_is_a_candidate_where_the_ranker_wants_that(kernel):
+    class All(Newest):
+        near = 1
+
+        async def rank(self, request):
+            self.requests.append(request)
+            memories = await request.read([c.id for c in request.candidates])
+            places = [Ranked(id, float(len(m.text)), {"length": 1.0}) for id, m in memories.items()]
+            return sorted(places, key=lambda p: (-p.score, p.id))[: request.limit]
+
+    finders = Finders()
+    finders.ranker = All()
+
+    async def work():
+        async with finders(kernel, ranker="newest", indexes=["plain"]) as ctx:
+            for n, text in enumerate(("first", "asked for a needle", "answered with seven", "fourth")):
+                await ctx.remember(text, thread="t", position=n)
+            s = await ctx.session("s")
+            await s.add(
+                *(lamina.user(text) for text in ("far", "one before", "the needle in pages", "one after", "far"))
+            )
+            found = {h.memory.text for h in await ctx.recall("needle", use=False)}
+            assert found == {
+                "first", "asked for a needle", "answered with seven", "one before", "the needle in pages", "one after",
+            }  # fmt: skip
+            nobody = [c for c in finders.ranker.requests[0].candidates if not c.places]
+            assert len(nobody) == 4
 
     run(work)
 

@@ -1,7 +1,7 @@
 """What is remembered already, by fingerprint: whoever says it again gets the memory that there is.
 
 ``same/FINGERPRINT`` in the first tier's storage holds the id of the memory with that text, author, thread and slot, written
-in one commit with it.
+in one commit with it, and ``at/THREAD/POSITION`` the one at that place of a thread.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ def key_of_same(memory: Memory) -> str:
     """Where the id of the memory that says this is kept."""
     position = "" if memory.position is None else memory.position
     return f"same/{fingerprint(memory.text, memory.author, memory.thread, position, memory.slot)}"
+
+
+def key_of_place(thread: str, position: int) -> str:
+    """Where the id of the memory at a place of a thread is kept; of pages it is known without."""
+    return f"at/{blake2b(thread.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}/{position}"
 
 
 class Known:

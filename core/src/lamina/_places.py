@@ -9,6 +9,7 @@ from attrs import define, evolve, field
 
 from lamina._held import Found, Held, Place, beside, key_of, name_of, records
 from lamina._indexes import Indexes
+from lamina._known import key_of_place
 from lamina._log import segment
 from lamina._records import Said, decode
 from lamina._tally import Slot, Tally, Totals
@@ -112,6 +113,19 @@ class Places:
                     said.append(record.message)
             out.append(Page(k.page, tuple(said), ()).text if said else None)
         return out
+
+    async def neighbours(self, held: Sequence[Held], near: int) -> list[str]:
+        """Ids of the memories at most so many places beside these, in their threads; they may be gone."""
+        beside = [offset for offset in range(-near, near + 1) if offset]
+        pages = [f"{h.session}#{h.page + offset}" for h in held if h.page is not None for offset in beside]
+        keys = [
+            key_of_place(h.memory.thread, h.memory.position + offset)
+            for h in held
+            if h.page is None and h.memory.thread and h.memory.position is not None
+            for offset in beside
+        ]
+        found = await self.tiers[0][1].storage.get(Get(keys=list(dict.fromkeys(keys)))) if keys else ()
+        return list(dict.fromkeys([*pages, *(record.value.decode() for record in found if record is not None)]))
 
     async def documents(self, ids: Sequence[str]) -> list[Document]:
         """What indexes are told of those of these memories that stand anywhere."""

@@ -16,6 +16,10 @@ SPARE = 8
 """Places beyond the limit that are ranked, for what is gone by the time that it is read."""
 
 
+SEEDS = 20
+"""So many of what was found best bring in what stands beside them, or half of it where that is more."""
+
+
 @frozen
 class Query:
     """What is asked for."""
@@ -58,6 +62,8 @@ class Recall:
         named = self._places.indexes.parts
         found = await asyncio.gather(*(self._search(index, query, reach, read) for _, index in named))
         candidates = _candidates({name: hits for (name, _), hits in zip(named, found, strict=True)})
+        if self._ranker is not None and self._ranker.near > 0:
+            candidates += await self._beside(candidates, self._ranker.near, read)
         ranked = await self._rank(query, candidates, limit + SPARE, read)
         return await self._read(ranked, limit, read)
 
@@ -76,6 +82,15 @@ class Recall:
             if len(kept) >= reach or len(hits) < asked:
                 return kept[:reach]
             asked *= 4
+
+    async def _beside(self, found: Sequence[Candidate], near: int, read: Reading) -> list[Candidate]:
+        """What stands beside the better half of what was found, where that is much, and was not found itself."""
+        best = sorted(found, key=lambda c: (min(c.places.values()), c.id))[: max(SEEDS, len(found) // 2)]
+        known = await read.known([c.id for c in best])
+        ids = await self._places.neighbours([f.held for f in known.values()], near)
+        there = {c.id for c in found}
+        stand = await read.known([id for id in ids if id not in there])
+        return [Candidate(id) for id in sorted(stand)]
 
     async def _rank(self, query: Query, candidates: Sequence[Candidate], limit: int, read: Reading) -> Sequence[Ranked]:
         if self._ranker is None:

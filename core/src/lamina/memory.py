@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 
 from attrs import evolve, frozen
 
@@ -14,7 +14,7 @@ from lamina._extracting import Extraction, Talk
 from lamina._following import Follower
 from lamina._held import BATCH, Held, records
 from lamina._indexes import beside, missed
-from lamina._known import Known, key_of_same
+from lamina._known import Known, key_of_place, key_of_same
 from lamina._places import RETRIES, Change, Places
 from lamina._recalling import Recall
 from lamina._tidying import Tidying
@@ -127,6 +127,8 @@ class Memories:
                     held = self._places.put(change, place, Held(memory, tokens=size), None, now)
                     self._places.tell(change, held, memory.text)
                     change.puts[key], change.expect[key] = memory.id.encode(), version
+                    if memory.thread and memory.position is not None:
+                        change.puts[key_of_place(memory.thread, memory.position)] = memory.id.encode()
                     change.told.append((place[0], memory))
                     fresh[key] = memory
                     out.append(memory)
@@ -156,7 +158,7 @@ class Memories:
                     self._places.drop(change, f)
                     change.forget.add(f.held.memory.id)
                     if place[1].storage is self.tiers[0][1].storage and f.held.page is None:
-                        change.deletes.add(key_of_same(f.held.memory))
+                        change.deletes.update(_beside(f.held.memory))
                 try:
                     if here:
                         await self._places.commit(place[1].storage, change, place[0])
@@ -278,6 +280,13 @@ class Memories:
         """How many memories each tier holds; does not read them."""
         await self._places.settle()
         return {place[0]: (await self._places.totals(place))[0] for place in self.tiers}
+
+
+def _beside(memory: Memory) -> Iterator[str]:
+    """The keys by which a memory is known beside its id."""
+    yield key_of_same(memory)
+    if memory.thread and memory.position is not None:
+        yield key_of_place(memory.thread, memory.position)
 
 
 def _memory(draft: Draft, now: float) -> Memory:

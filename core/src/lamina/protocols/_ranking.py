@@ -22,7 +22,7 @@ class Candidate:
     """What indexes say of it: ``INDEX`` its score there, ``INDEX.FEATURE`` each feature. One that an index did not
     find has none of its."""
     places: Mapping[str, int] = field(factory=dict, hash=False)
-    """Its place in each index's order, from 1."""
+    """Its place in each index's order, from 1; none where it only stands beside something that was found."""
 
 
 @frozen
@@ -53,6 +53,10 @@ class Ranked:
 @runtime_checkable
 class Ranker(Protocol):
     """Orders what indexes found. Without one, the greatest score of any index decides."""
+
+    near: int
+    """So many neighbours on each side, in its thread, of what was found best are wanted as candidates too: what answers a
+    question often stands beside the words that it was asked in."""
 
     def reach(self, limit: int) -> int:
         """How many hits to ask of each index for a ranking of ``limit``; at least that many."""

@@ -83,11 +83,15 @@ class RankerSuite(Suite):
     def test_nothing_makes_no_ranking(self, open_ranker: OpenRanker) -> None:
         assert self.rank(open_ranker, []) == []
 
-    def test_it_wants_at_least_as_many_hits_as_places(self, open_ranker: OpenRanker) -> None:
-        async def act(ranker: Ranker) -> list[int]:
-            return [ranker.reach(limit) for limit in (1, 10, 1000)]
+    def test_it_wants_at_least_as_many_hits_as_places_and_some_neighbours_or_none(
+        self, open_ranker: OpenRanker
+    ) -> None:
+        async def act(ranker: Ranker) -> tuple[int, list[int]]:
+            return ranker.near, [ranker.reach(limit) for limit in (1, 10, 1000)]
 
-        reach = self.run(open_ranker, act)
+        near, reach = self.run(open_ranker, act)
+        assert type(near) is int
+        assert near >= 0
         assert all(type(many) is int for many in reach)
         assert all(many >= limit for many, limit in zip(reach, (1, 10, 1000), strict=True))
 
@@ -134,6 +138,12 @@ class RankerSuite(Suite):
         candidates = candidates_of(found)
         ranked = self.rank(open_ranker, candidates, 100, {candidate.id: said for candidate in candidates})
         assert {id for p in ranked for id in (p.id, *p.same)} == {candidate.id for candidate in candidates}
+
+    def test_a_candidate_that_no_index_found_has_its_place_too(self, open_ranker: OpenRanker) -> None:
+        candidates = [*candidates_of({"words": {"a": 1.0}, "likeness": {"a": 1.0}}), Candidate("b")]
+        ranked = self.rank(open_ranker, candidates, 10, {"a": "the port is 8417", "b": "another thing"})
+        assert {place.id for place in ranked} == {"a", "b"}
+        assert all(math.isfinite(place.score) for place in ranked)
 
     def test_a_candidate_that_is_gone_when_it_is_read_breaks_nothing(self, open_ranker: OpenRanker) -> None:
         candidates = candidates_of({"words": {"a": 1.0, "b": 0.5}, "likeness": {"a": 1.0}})

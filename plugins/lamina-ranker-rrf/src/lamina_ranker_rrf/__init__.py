@@ -25,6 +25,8 @@ class RrfSettings:
 class RrfRanker:
     """Adds up 1 / (k + place) over the indexes that found a memory; scores are not compared, only places."""
 
+    near = 0
+
     def __init__(self, settings: RrfSettings) -> None:
         self._settings = settings
 

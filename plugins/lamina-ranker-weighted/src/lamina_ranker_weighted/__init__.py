@@ -33,6 +33,8 @@ class WeightedSettings:
 class WeightedRanker:
     """Adds up features, each brought to the range from 0 to 1 among the candidates, times its weight."""
 
+    near = 0
+
     def __init__(self, settings: WeightedSettings) -> None:
         self._settings = settings
 

@@ -11,7 +11,8 @@ from attrs import evolve
 from lamina.protocols import Candidate, Ranked, RankRequest
 
 NOTHING = "test_nothing_makes_no_ranking"
-REACH = "test_it_wants_at_least_as_many_hits_as_places"
+REACH = "test_it_wants_at_least_as_many_hits_as_places_and_some_neighbours_or_none"
+BESIDE = "test_a_candidate_that_no_index_found_has_its_place_too"
 ONCE = "test_places_hold_candidates_each_once_and_no_more_than_asked_for"
 ORDER = "test_places_are_in_the_order_of_their_scores_and_ties_in_that_of_ids"
 SAME = "test_the_same_candidates_get_the_same_places"
@@ -25,6 +26,7 @@ class SoundRanker:
     """Adds up the scores."""
 
     fails: ClassVar[frozenset[str]] = frozenset()
+    near: int = 0
 
     def reach(self, limit: int) -> int:
         return limit
@@ -40,7 +42,7 @@ class SoundRanker:
 class InventsOne(SoundRanker):
     """Has an answer of its own to everything."""
 
-    fails = frozenset({NOTHING, ONCE, LOST, GONE})
+    fails = frozenset({NOTHING, ONCE, LOST, GONE, BESIDE})
 
     async def rank(self, request: RankRequest) -> Sequence[Ranked]:
         ranked = await super().rank(request)
@@ -55,6 +57,22 @@ class AsksForTooFew(SoundRanker):
 
     def reach(self, limit: int) -> int:
         return min(limit, 100)
+
+
+class LooksBackwards(SoundRanker):
+    """Wants fewer neighbours than none."""
+
+    fails = frozenset({REACH})
+    near = -1
+
+
+class ForgetsNeighbours(SoundRanker):
+    """Takes only what an index found."""
+
+    fails = frozenset({BESIDE})
+
+    async def rank(self, request: RankRequest) -> Sequence[Ranked]:
+        return await super().rank(evolve(request, candidates=[c for c in request.candidates if c.places]))
 
 
 class GivesAll(SoundRanker):
@@ -98,7 +116,7 @@ class BreaksTiesBackwards(SoundRanker):
 class ScoresNothing(SoundRanker):
     """Gives what only one index found no number."""
 
-    fails = frozenset({ORDER, SAME})
+    fails = frozenset({ORDER, SAME, BESIDE})
 
     def score(self, candidate: Candidate) -> float:
         return super().score(candidate) if len(candidate.features) > 1 else float("nan")
@@ -170,6 +188,8 @@ class SaysNothing(SoundRanker):
 BROKEN: tuple[type[SoundRanker], ...] = (
     InventsOne,
     AsksForTooFew,
+    LooksBackwards,
+    ForgetsNeighbours,
     GivesAll,
     RepeatsTheFirst,
     LeavesThemAsTheyCome,
