@@ -31,7 +31,7 @@ IMAGES = st.builds(Image, st.just("image/png"), st.just("aGk="), extra=EXTRA)
 BLOCKS = st.builds(Opaque, st.just("anthropic:document"), st.dictionaries(st.text(), VALUES, max_size=2), text=st.text(), pages=st.none() | st.integers(0, 9))  # fmt: skip
 RESULTS = st.builds(ToolResult, st.text(), st.text(), st.booleans(), st.lists(IMAGES, max_size=2).map(tuple), extra=EXTRA)  # fmt: skip
 MIXED = st.builds(ToolResult.of, st.text(), st.lists(TEXTS | IMAGES | BLOCKS, max_size=4), st.booleans(), EXTRA)
-PARTS = TEXTS | IMAGES | BLOCKS | RESULTS | MIXED | st.builds(ToolCall, st.text(), st.text(), st.text(), extra=EXTRA) | st.builds(Reasoning, st.text(), st.none() | st.text(), extra=EXTRA)  # fmt: skip
+PARTS = TEXTS | IMAGES | BLOCKS | RESULTS | MIXED | st.builds(ToolCall, st.text(), st.text(), st.text(), extra=EXTRA) | st.builds(Reasoning, st.text(), st.none() | st.text(), extra=EXTRA, hidden_tokens=st.integers(0, 9))  # fmt: skip
 MESSAGES = st.builds(Message, st.just("user"), st.lists(PARTS, max_size=4).map(tuple), extra=EXTRA)
 DOCUMENT = Opaque("anthropic:document", {"type": "document"}, text="port 8417", pages=2)
 
@@ -43,7 +43,8 @@ class TestTheLog:
         again = decode("k", encode(said))
         assert again == said
         assert again.message.parts == message.parts
-        assert [getattr(p, "pages", None) for p in again.message.parts] == [getattr(p, "pages", None) for p in message.parts]  # fmt: skip
+        for name in ("pages", "hidden_tokens"):
+            assert [getattr(p, name, None) for p in again.message.parts] == [getattr(p, name, None) for p in message.parts]  # fmt: skip
 
     def test_records_of_before_open_and_what_has_nothing_new_reads_as_before(self):
         parts = [["t", "a"], ["c", "i", "n", "{}"], ["r", "i", "x", False, [["image/png", "aGk="]]], ["i", "url", "u"], ["h", "t", "s", False], ["o", "k", {"a": 1}]]  # fmt: skip
@@ -74,6 +75,10 @@ class TestCounting:
         assert self.tokens(kernel, Message("user", (Text("a", extra={"openai": {}}),)))[0][0] == plain
         shown = self.tokens(kernel, Message("user", (Text("a"), DOCUMENT)))[0]
         assert shown == (plain + 2 + 2 * 3200, "a\nport 8417")
+
+    def test_reasoning_that_is_not_shown_is_counted(self, kernel):
+        shown, hidden = (Message("assistant", (Reasoning("hm", "sig", hidden_tokens=n),)) for n in (0, 250))
+        assert self.tokens(kernel, hidden)[0][0] == self.tokens(kernel, shown)[0][0] + 250
 
     def test_blocks_of_results_are_counted_by_text_and_pages(self, kernel):
         call = lamina.assistant("", ToolCall("c", "read", "{}"))

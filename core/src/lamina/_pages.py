@@ -62,7 +62,7 @@ def _members(extra: Extra) -> tuple[str, ...]:
 
 
 def part_counts(parts: Sequence[Part], count: CheckedCounter) -> tuple[int, ...]:
-    """Tokens of each part: its texts, the frame of a call, its images, the pages of its documents."""
+    """Tokens of each part: its texts, the frame of a call, its images, the pages of its documents, what it hides."""
     texts = [countable(part) for part in parts]
     flat = iter(count([t for ts in texts for t in ts]))
     out = []
@@ -78,6 +78,8 @@ def part_counts(parts: Sequence[Part], count: CheckedCounter) -> tuple[int, ...]
                 tokens += sum(block.pages or 0 for block in part.others) * count.info.page_tokens
             case Opaque(pages=int(pages)):
                 tokens += pages * count.info.page_tokens
+            case Reasoning(hidden_tokens=hidden):
+                tokens += hidden
             case _:
                 pass
         out.append(tokens)

@@ -138,7 +138,8 @@ def _part_out(part: Part) -> list[Any]:
         case Image(media_type, data):
             return ["i", media_type, data, *_more(part.extra)]
         case Reasoning(text, signature, redacted):
-            return ["h", text, signature, redacted, *_more(part.extra)]
+            hidden = (part.extra, part.hidden_tokens) if part.hidden_tokens else _more(part.extra)
+            return ["h", text, signature, redacted, *hidden]
         case Opaque(kind, data):
             plain = not part.text and part.pages is None
             return ["o", kind, data] if plain else ["o", kind, data, part.text, part.pages]
@@ -163,7 +164,7 @@ def _part_in(raw: Sequence[Any]) -> Part:
         case ["i", media_type, data, *more]:
             return Image(media_type, data, extra=_extra(more))
         case ["h", text, signature, redacted, *more]:
-            return Reasoning(text, signature, redacted, extra=_extra(more))
+            return Reasoning(text, signature, redacted, extra=_extra(more), hidden_tokens=more[1] if more[1:] else 0)
         case ["o", kind, data]:
             return Opaque(kind, data)
         case ["o", kind, data, text, pages, *_]:

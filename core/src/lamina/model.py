@@ -79,6 +79,8 @@ class Reasoning:
     redacted: bool = False
     """Whether ``text`` is the provider's encrypted data."""
     extra: Extra = field(default=_NO_EXTRA, hash=False, kw_only=True)
+    hidden_tokens: int = field(default=0, kw_only=True, eq=False)
+    """What is thought to be charged for reasoning that ``signature`` carries and ``text`` does not show; counted."""
 
 
 @frozen
