@@ -81,6 +81,21 @@ def test_conversations_carry_their_id_and_are_told_apart():
     ]
 
 
+def test_a_conversation_may_have_several_members_with_records_and_a_record_such_a_member():
+    data = b"""{"id": 1, "output": [1, 2], "model": "m", "prompt": "a", "input": [3]}
+{"type": "x", "output": [4]}
+{"output": 5}"""
+    found = list(source(data).records(("input", "output"), ("prompt",), alone=("type",)))
+    assert [(r.value, r.key, r.session, r.line) for r in found] == [
+        ("a", "prompt", "1", 1),
+        (1, "output", "1", 1),
+        (2, "output", "1", 1),
+        (3, "input", "1", 1),
+        ({"type": "x", "output": [4]}, "", None, 2),
+        ({"output": 5}, "", None, 3),
+    ]
+
+
 @pytest.mark.parametrize(
     ("data", "line", "why"),
     [

@@ -149,17 +149,23 @@ class Source:
         return _whole(value, raw)
 
     def records(
-        self, many: str = "messages", one: Collection[str] = (), ids: Collection[str] = ("id", "conv_id")
+        self,
+        many: str | tuple[str, ...] = "messages",
+        one: Collection[str] = (),
+        ids: Collection[str] = ("id", "conv_id"),
+        alone: Collection[str] = (),
     ) -> Iterator[Record]:
         """The records of all JSON documents in the source, which stand one after the other or one a line.
 
-        A document is an array of records, a conversation (an object whose member ``many`` is an array of records),
-        or a record by itself. Records of a conversation carry the first text or number among its members ``ids``; its
+        A document is an array of records, a conversation (an object whose member ``many`` is an array of records, or
+        which has several such members, read in their order), or a record by itself, as any object is that has one of the
+        members ``alone``. Records of a conversation carry the first text or number among its members ``ids``; its
         members ``one`` are records too and come first; all else is frame.
 
         Raises:
             FormatError: Between records; see the module.
         """
+        many = (many,) if isinstance(many, str) else many
         start = self._start()
         walk = _Walk(self, self._text(self._data[start:], 1), 1)
         pos, document = walk.skip(0), 0
@@ -170,7 +176,7 @@ class Source:
                 continue
             document += 1
             if walk.text[pos] == "[":
-                yield from self._elements(walk, walk.elements(pos), walk.line(pos), None, many, document)
+                yield from self._elements(walk, walk.elements(pos), walk.line(pos), None, many[0], document)
             else:
                 try:
                     members = walk.members(pos, many)
@@ -180,22 +186,27 @@ class Source:
                         raise
                     yield self._damaged(walk, pos, len(walk.text))
                     return
-                yield from self._object(walk, members, pos, many, one, ids, document)
+                yield from self._object(
+                    walk, members, pos, () if members.keys() & set(alone) else many, one, ids, document
+                )
             pos = walk.skip(walk.end)
 
     def _object(
-        self, walk: _Walk, members: dict[str, tuple[Any, int, int]], pos: int, many: str,
+        self, walk: _Walk, members: dict[str, tuple[Any, int, int]], pos: int, many: tuple[str, ...],
         one: Collection[str], ids: Collection[str], document: int,
     ) -> Iterator[Record]:  # fmt: skip
         """The records of a conversation, or the object as a record by itself."""
-        if many not in members or not isinstance(members[many][0], _Elements):
-            yield self._record(walk, {k: v[0] for k, v in members.items()}, pos, walk.end, None, "", 0)
+        arrays = [key for key, value in members.items() if key in many and isinstance(value[0], _Elements)]
+        if not arrays:
+            value = {k: [e[0] for e in v[0]] if isinstance(v[0], _Elements) else v[0] for k, v in members.items()}
+            yield self._record(walk, value, pos, walk.end, None, "", 0)
             return
         line, session = walk.line(pos), _first_id(members[i][0] for i in ids if i in members)
-        for key in (k for k in one if k in members):
+        for key in (k for k in one if k in members and k not in arrays):
             value, start, end = members[key]
             yield self._record(walk, value, start, end, session, key, document)
-        yield from self._elements(walk, members[many][0], line, session, many, document)
+        for key in arrays:
+            yield from self._elements(walk, members[key][0], line, session, key, document)
 
     def _elements(
         self,
@@ -318,8 +329,8 @@ class _Walk:
                 self.fail("Expecting ',' delimiter", pos)
             pos = self.skip(pos + 1)
 
-    def members(self, pos: int, many: str) -> dict[str, tuple[Any, int, int]]:
-        """The members of the object that starts here, the array ``many`` as its elements; ``end`` is behind it."""
+    def members(self, pos: int, many: Collection[str]) -> dict[str, tuple[Any, int, int]]:
+        """The members of the object that starts here, arrays of ``many`` as their elements; ``end`` is behind it."""
         text, found = self.text, dict[str, tuple[Any, int, int]]()
         if text[pos] != "{":
             self.fail("Expecting an object or an array of messages", pos)
@@ -335,7 +346,7 @@ class _Walk:
             if text[pos : pos + 1] != ":":
                 self.fail("Expecting ':' delimiter", pos)
             pos = self.skip(pos + 1)
-            if key == many and text[pos : pos + 1] == "[":
+            if key in many and text[pos : pos + 1] == "[":
                 found[key] = (_Elements(self.elements(pos)), pos, self.end)
                 end = self.end
             else:
