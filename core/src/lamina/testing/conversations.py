@@ -77,13 +77,17 @@ def conversations(draw: st.DrawFn, holds: frozenset[str] = frozenset()) -> list[
 
 
 def spread(messages: Iterable[Message]) -> list[Message]:
-    """The messages with one result per tool message, and without times: what any form can hold of them."""
+    """The messages with one result per tool message, pieces of one joined, and without times: what any form can hold."""
     out: list[Message] = []
+    group: str | None = None
     for message in messages:
         if message.role == "tool":
             out += [Message("tool", (result,)) for result in message.results]
+        elif message.role == "assistant" and message.group is not None and message.group == group:
+            out.append(Message("assistant", out.pop().parts + message.parts))
         else:
             out.append(Message(message.role, message.parts))
+        group = message.group
     return out
 
 
