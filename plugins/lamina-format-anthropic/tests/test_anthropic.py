@@ -378,3 +378,12 @@ def test_it_knows_its_own_form_from_openais():
     assert sniff(*plain, {"role": "tool", "content": "a", "tool_call_id": "x"}) == 0.1
     assert sniff({"role": "user", "content": "a" * 100_000}) == 0.4
     assert sniff({"path": "x", "bytes": 5}) == 0
+    said = {"role": "assistant", "content": [{"type": "output_text", "text": "a"}]}
+    assert sniff({"role": "user", "content": [{"type": "input_text", "text": "a"}]}, said) == 0
+
+
+def test_what_another_provider_signed_is_left_out():
+    thought = Reasoning("hm", "gAAA", extra={"responses": {"id": "rs_1"}})
+    messages = [user("a"), Message("assistant", (thought, Text("b")))]
+    assert render(*messages)[1]["content"] == [text("b")]
+    assert FMT.left_out(messages) == ["left out: reasoning"]

@@ -15,6 +15,14 @@ FILES = sorted(p for p in (SHARED / "data" / "claude_code").glob("*/*.jsonl"))
 FMT = ClaudeCodeFormat()
 
 
+def test_what_another_provider_signed_is_left_out():
+    thought = Reasoning("hm", "gAAA", extra={"responses": {"id": "rs_1"}})
+    messages = [user("a"), Message("assistant", (thought, Text("b")))]
+    written = FMT.render(RenderRequest(messages=messages))
+    assert [made["message"]["content"] for made in written] == ["a", [{"type": "text", "text": "b"}]]
+    assert FMT.left_out(messages) == ["left out: reasoning"]
+
+
 def line(kind, content, **other):
     message_id = other.pop("id", None)
     return {"type": kind, "sessionId": "s", "message": {"role": kind, "content": content, "id": message_id}, **other}

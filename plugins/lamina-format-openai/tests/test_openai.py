@@ -304,6 +304,11 @@ def test_exported_transcripts_come_out_as_they_went_in(monkeypatch):
         assert {parsed.session for parsed in read} == {name}
 
 
+def test_items_of_the_responses_api_are_none_of_its_messages():
+    said = [{"role": "user", "content": [{"type": "input_text", "text": "a"}]}]
+    assert FMT.sniff(ParseRequest(data=json.dumps(said).encode())) == 0
+
+
 def test_errors_name_file_and_line():
     with pytest.raises(FormatError, match=r"^talk\.json:2: unknown role 'robot'; known: system, "):
         list(FMT.parse(ParseRequest(data=b'[\n{"role": "robot"}]', source="talk.json")))

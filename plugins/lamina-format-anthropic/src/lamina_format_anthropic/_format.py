@@ -17,6 +17,8 @@ from lamina_format_anthropic._write import write
 
 _OWN_BLOCKS = frozenset({"tool_use", "tool_result", "thinking", "redacted_thinking", "image", "document"})
 _FOREIGN_PARTS = frozenset({"image_url", "input_audio", "file", "refusal"})
+_RESPONSES = frozenset({"input_text", "output_text", "input_image", "input_file"})
+"""Parts that only the Responses API has."""
 _FOREIGN_KEYS = frozenset({"tool_calls", "tool_call_id", "tool_call_ids", "function_call"})
 _FOREIGN_ROLES = frozenset({"tool", "developer", "function"})
 
@@ -30,7 +32,7 @@ class AnthropicFormat:
         self._max, self._marks = max_record_bytes, cache_marks
 
     def sniff(self, request: ParseRequest) -> float:
-        """0.95 for content blocks or a ``system`` beside messages, 0.4 for plain messages, 0.1 for those of others."""
+        """0.95 for content blocks or a ``system`` beside messages, 0.4 for plain messages, 0.1 for those of others, 0 for items."""
         score, own, foreign, answers = 0.0, False, False, False
         for value in peek(request.data):
             messages, frame = _messages(value)
@@ -41,6 +43,8 @@ class AnthropicFormat:
                 content = message.get("content")
                 blocks = [block for block in content if isinstance(block, dict)] if isinstance(content, list) else []
                 kinds = {kind for block in blocks if isinstance(kind := block.get("type"), str)}
+                if kinds & _RESPONSES:
+                    return 0.0
                 own = own or bool(kinds & _OWN_BLOCKS)
                 foreign = foreign or bool(_FOREIGN_KEYS & message.keys() or kinds & _FOREIGN_PARTS)
                 foreign = foreign or message["role"] in _FOREIGN_ROLES

@@ -51,7 +51,8 @@ class Blocks:
         return dict(unmarked(dict(members(extra, FAMILY))))
 
     def _reasoning(self, part: Reasoning, role: str) -> list[Block]:
-        if role != "assistant" or not (part.redacted or part.signature):
+        others = bool(part.extra) and FAMILY not in part.extra  # signed by another provider
+        if role != "assistant" or others or not (part.redacted or part.signature):
             self.told("reasoning")
             return []
         if part.redacted:

@@ -99,7 +99,7 @@ def _own(part: Part, told: LeftOut) -> dict[str, Any] | None:
             return _image(part)
         case Reasoning(data, _, redacted=True):
             return {"type": "redacted_thinking", "data": data}
-        case Reasoning(text, signature) if signature:
+        case Reasoning(text, signature) if signature and (not part.extra or FAMILY in part.extra):
             return {"type": "thinking", "thinking": text, "signature": signature}
         case _:
             return None

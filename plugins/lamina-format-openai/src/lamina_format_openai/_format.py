@@ -19,6 +19,8 @@ _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "functio
 _OWN_ROLES = frozenset({"system", "developer", "tool", "function"})
 _OWN_KEYS = frozenset({"tool_calls", "tool_call_id", "tool_call_ids", "function_call"})
 _OWN_PARTS = frozenset({"image_url", "input_audio", "file", "refusal"})
+_RESPONSES = frozenset({"input_text", "output_text", "input_image", "input_file"})
+"""Parts that only the Responses API has."""
 _FOREIGN_PARTS = frozenset({"tool_use", "tool_result", "thinking", "redacted_thinking", "image", "document"})
 
 
@@ -31,7 +33,7 @@ class OpenAIFormat:
         self._max = max_record_bytes
 
     def sniff(self, request: ParseRequest) -> float:
-        """1 at most for messages that only OpenAI writes, 0.6 for plain ones, 0.1 for content blocks of others."""
+        """1 at most for messages that only OpenAI writes, 0.6 for plain ones, 0.1 for blocks of others, 0 for items."""
         score, own, foreign = 0.0, False, False
         for value in peek(request.data):
             messages, frame = _messages(value)
@@ -41,6 +43,8 @@ class OpenAIFormat:
                 content = message.get("content")
                 parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
                 kinds = {kind for part in parts if isinstance(kind := part.get("type"), str)}
+                if kinds & _RESPONSES:
+                    return 0.0
                 foreign = foreign or bool(kinds & _FOREIGN_PARTS)
                 if _OWN_KEYS & message.keys() or message["role"] in _OWN_ROLES or kinds & _OWN_PARTS:
                     # Where both forms are mixed, this one reads it: its results stand in messages of their own.
