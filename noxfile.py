@@ -117,7 +117,7 @@ def chaos(session: nox.Session) -> None:
 def histories(session: nox.Session) -> None:
     """Hold the windows of a hundred thousand random histories against what providers refuse; takes some hours."""
     install(session, "test")
-    env = {"LAMINA_HISTORIES": os.environ.get("LAMINA_HISTORIES", "34000")}  # of each of three forms
+    env = {"LAMINA_HISTORIES": os.environ.get("LAMINA_HISTORIES", "20000")}  # of each of five forms
     session.run("pytest", "-q", "-n", "3", "tests/integration/test_histories.py", *session.posargs, env=env)
 
 

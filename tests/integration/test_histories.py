@@ -26,6 +26,8 @@ CASES = int(os.environ.get("LAMINA_HISTORIES", "60"))
 """Histories of each form; the session ``histories`` of nox makes many more."""
 PAGERS = ("coverage", "knapsack", "compact", "keep-last")
 BUDGETS = (250, 700, 2500)
+FORMS = ("anthropic", "openai", "responses")
+"""What the windows are written as."""
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAIAAAAmkwkpAAAAEElEQVR4nGMQUDCAIwbiOACaNAYBjjyKngAAAABJRU5ErkJggg=="
 PDF = "JVBERi0xLjQgPDwgL1R5cGUgL1BhZ2UgPj4="
 TEXTS = ("", " ", "\n\n", "ok", "half \ud83d", "half \ud83d".encode("utf-16", "surrogatepass").decode("utf-16", "replace"), "done \n", "日本語 🏳️", "the port is 8417 in src/db.py", "words of a long text " * 40, "x" * 900)  # fmt: skip
@@ -33,6 +35,17 @@ IDS = ("toolu_1", "toolu_1", "call.2", "call:2", "c" * 60, "fc_7", "ünder", "")
 NAMES = ("bash", "fs.read", "n" * 150, "", "mcp__a__b", "lesen ü")
 ARGUMENTS = ("{}", "", '{"path": "src/db.py"}', '{"a": ', "[1]", "NaN", '{"a": NaN}', '"x"', "null", '{"deep": {"a": [1, {"b": null}]}}')  # fmt: skip
 FOLLOWS = ("web_search", "web_fetch", "code_execution", "bash_code_execution", "text_editor_code_execution", "tool_search", "mcp")  # fmt: skip
+
+
+def loaded(path):
+    """The module of a file that no package holds."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+ITEMS = loaded(Path(__file__).with_name("_items.py"))
 
 
 class Maker:
@@ -218,7 +231,13 @@ class Maker:
         # So that it is read as what it is, whatever else is in it.
         return json.dumps([*made, {"role": "tool", "tool_call_id": "gone", "content": "lost"}])
 
-    # ------------------------------------------------------------------------- lines of Claude Code
+    # ------------------------------------------------------------------------- items, and lines of Claude Code
+
+    def responses(self):
+        return ITEMS.ItemMaker(self.rng).responses()
+
+    def codex(self):
+        return ITEMS.ItemMaker(self.rng).codex()
 
     def claude_code(self):
         lines, own = [], None
@@ -236,14 +255,17 @@ class Maker:
         return text + self.one("", "", '{"type": "assistant", "mess', "\0" * 40)
 
 
+def items_checked(items):
+    """The rules of the Responses API, and its official types."""
+    return ITEMS.item_faults(items) + ITEMS.type_faults(items)
+
+
 def rules():
-    """The independent check, or a reason to go without."""
+    """The independent checks of each form that are at hand."""
     if not RULES.exists():
-        return {}
-    spec = importlib.util.spec_from_file_location("provider_rules", RULES)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return {"anthropic": module.anthropic, "openai": module.openai}
+        return {"responses": items_checked}
+    module = loaded(RULES)
+    return {"anthropic": module.anthropic, "openai": module.openai, "responses": items_checked}
 
 
 async def faults_of(contexts, name, data, checks):
@@ -258,7 +280,7 @@ async def faults_of(contexts, name, data, checks):
             except BudgetError:
                 continue
             assert window.tokens <= budget
-            for form in ("anthropic", "openai"):
+            for form in FORMS:
                 messages = window.messages(form)
                 json.dumps(messages, allow_nan=False, ensure_ascii=False).encode()
                 broken = [*ctx.formats[form].check(messages), *(checks[form](messages) if form in checks else ())]
@@ -268,7 +290,7 @@ async def faults_of(contexts, name, data, checks):
 
 
 @pytest.mark.timeout(0 if CASES > 1000 else 300)
-@pytest.mark.parametrize("form", ["anthropic", "openai", "claude-code"])
+@pytest.mark.parametrize("form", ["anthropic", "openai", "claude-code", "responses", "codex"])
 def test_every_window_of_every_history_is_what_providers_take(form):
     checks = rules()
 
@@ -296,4 +318,4 @@ def test_every_window_of_every_history_is_what_providers_take(form):
     not RULES.exists(), reason=f"{RULES} is not here: windows were held against the formats' own checks"
 )
 def test_the_independent_rules_were_at_hand():
-    assert set(rules()) == {"anthropic", "openai"}
+    assert set(rules()) == {"anthropic", "openai", "responses"}

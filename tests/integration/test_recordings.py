@@ -115,8 +115,7 @@ def test_the_standard_profile_needs_no_repair_by_the_gate(tmp_path, recordings):
                     assert sum(p.tokens for p in session.pages if p.role == "system") > budget - 100
                     continue
                 assert window.ledger.repairs == ()
-                for name in ("openai", "anthropic"):
-                    form = await ctx.format(name)
-                    assert form.check(window.messages(name)) == []
+                for name, form in ctx.formats.items():
+                    assert form.check(window.messages(name)) == [], name
 
     run(tmp_path, work)

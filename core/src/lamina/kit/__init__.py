@@ -5,6 +5,7 @@
 - :mod:`lamina.kit.plans`: an agent's own plan, in the shapes of many harnesses.
 - :mod:`lamina.kit.working`: files, commands and errors with their latest state.
 - :mod:`lamina.kit.blocks`: content blocks of Anthropic's API that the model has no word for.
+- :mod:`lamina.kit.items`: items of OpenAI's Responses API, read and written.
 - :mod:`lamina.kit.sources`: reading recordings: records with exact slices, errors with their line, limits.
 - :mod:`lamina.kit.images` and :mod:`lamina.kit.documents`: what a picture or a PDF is, from its bytes.
 - :mod:`lamina.kit.keys`: what keys and scans of storages may be.
