@@ -75,6 +75,14 @@ def test_what_stands_in_an_event_only_is_a_message_too():
     assert found[3].messages[0].parts[1].data == "aGk="
 
 
+def test_an_item_may_hold_more_than_its_event_shows():
+    shown = message("user", "<image name=[Image #1]>", "look at\nthis", "</image>")
+    found = read(HEAD, shown, event("user_message", message="look at this", images=["data:image/png;base64,aGk="]))
+    assert [parsed.skipped for parsed in found] == ["session_meta", None, "user_message"]
+    before = read(HEAD, event("user_message", message="fix it"), message("user", "fix it"), message("assistant", "ok"))
+    assert said(before) == ["fix it", "ok"]
+
+
 def test_what_codex_puts_into_the_user_s_role_is_nobodys_request():
     found = read(
         HEAD,

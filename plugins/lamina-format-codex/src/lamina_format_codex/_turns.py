@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,28 +31,30 @@ def told(lines: Iterable[tuple[int, Line]]) -> Told:
     A turn begins where a person says something; what Codex itself puts into the user's role begins none. Codex writes what
     was typed twice: as an item for the model and as an event for the screen.
     """
-    turns: list[int] = []
-    after: list[int] = []
-    found, said = Told(), Counter[str]()
-    events: list[tuple[int, str]] = []
+    found, turns, items = Told(), list[int](), list[int]()
+    said, events = list[str](), list[tuple[int, str, int]]()
     for number, line in lines:
         if line.kind == ITEM:
-            after.append(number)
+            items.append(number)
             if _begins(line.payload):
                 turns.append(number)
-                said.update(_texts(line.payload))
+                said.append(_bare("".join(_texts(line.payload))))
         elif line.event == "user_message":
-            events.append((number, _typed(line.payload)))
+            events.append((number, _bare(line.payload.get("message")), len(said)))
         elif line.event == "thread_rolled_back":
             count = line.payload.get("num_turns")
             if isinstance(count, int) and not isinstance(count, bool) and count > 0 and turns:
-                first = turns[max(0, len(turns) - count)]
-                found.gone.update(n for n in after if n >= first)
-                turns = turns[: max(0, len(turns) - count)]
-    for number, text in events:
-        if text and not said[text]:
+                kept = max(0, len(turns) - count)
+                found.gone.update(number for number in items if number >= turns[kept])
+                del turns[kept:]
+    shown: set[int] = set()
+    for number, text, at in events:
+        # Beside the item that the event shows; images and mentions leave more in the item than was typed.
+        beside = next((k for k in (at - 1, at) if 0 <= k < len(said) and k not in shown and text in said[k]), None)
+        if beside is not None:
+            shown.add(beside)
+        elif text:
             found.typed.add(number)
-        said[text] -= bool(said[text])
     return found
 
 
@@ -70,13 +71,11 @@ def _begins(item: Mapping[str, Any]) -> bool:
 def _texts(item: Mapping[str, Any]) -> list[str]:
     content = item.get("content")
     if isinstance(content, str):
-        return [content.strip()]
+        return [content]
     parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    texts = [text for part in parts if isinstance(text := part.get("text"), str)]
-    whole = "\n".join(texts).strip()
-    return list(dict.fromkeys([*(text.strip() for text in texts), whole])) if len(texts) > 1 else [whole]
+    return [text for part in parts if isinstance(text := part.get("text"), str)]
 
 
-def _typed(event: Mapping[str, Any]) -> str:
-    text = event.get("message")
-    return text.strip() if isinstance(text, str) else ""
+def _bare(text: Any) -> str:
+    """The text without white space, which is not the same in both."""
+    return "".join(text.split()) if isinstance(text, str) else ""

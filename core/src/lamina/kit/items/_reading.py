@@ -86,10 +86,6 @@ class Reader:
             return (Message("user", (opaque(item),)),), None
         return self._served(kind, item), None
 
-    def end_turn(self) -> None:
-        """What follows is of another turn."""
-        self._group = None
-
     # ------------------------------------------------------------------------------------------ messages
 
     def _message(self, item: dict[str, Any]) -> Read:
