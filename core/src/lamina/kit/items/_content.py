@@ -62,11 +62,10 @@ def _part(part: Any) -> Part:
 
 def image(part: Mapping[str, Any], url: str) -> Image:
     """An image of a part with this link or data URL."""
-    given = dict(more(part, "image_url", *(("type",) if part["type"] == "input_image" else ())))
-    if part.get("detail") == "auto":
-        given = dict(more(part, "image_url", "detail", *(("type",) if part["type"] == "input_image" else ())))
-    elif part.get("detail") is None:
-        given[BARE] = {}
+    known = ["image_url"]
+    known += ["type"] if part["type"] == "input_image" else []
+    known += ["detail"] if part.get("detail") == "auto" else []
+    given = {**more(part, *known), **({BARE: {}} if part.get("detail") is None else {})}
     head, comma, data = url.partition(",")
     if comma and head.startswith("data:") and head.endswith(";base64"):
         return Image(head[len("data:") : -len(";base64")], data, extra=given)
