@@ -72,8 +72,7 @@ def test_a_sample_is_of_its_own_format_and_of_no_other(name):
         for number, data in enumerate(suites()[name].samples):
             sure = {other: form.sniff(ParseRequest(data=data)) for other, form in ctx.formats.items()}
             assert ctx.detect(data) == name, (number, sure)
-            assert sure.pop(name) >= 0.6, number
-            assert all(share <= 0.5 for share in sure.values()), (number, sure)
+            assert all(share <= sure[name] - 0.2 for other, share in sure.items() if other != name), (number, sure)
 
     with_context(work)
 
@@ -110,11 +109,11 @@ def test_what_a_format_cannot_carry_is_in_the_ledger(name, number):
     async def work(ctx):
         for session in await imported(ctx, name, number):
             window = await session.window(1_000_000)
+            said = [message for page in session.pages for message in page.messages]
             for other, form in ctx.formats.items():
-                told = window.told(other)
+                told, again = window.told(other), read(form, form.render(RenderRequest(messages=said, piece=True)))
                 for page in session.pages:
-                    written = form.render(RenderRequest(messages=page.messages, piece=True))
-                    gone = missing(page.messages, read(form, written))
+                    gone = missing(page.messages, again)
                     assert not gone or told.page(page.id).notes, (other, page.id, gone)
 
     with_context(work)
@@ -144,22 +143,25 @@ def read(form, written):
 def missing(messages, again):
     """What of the messages is not there any more: texts, calls, results, pictures, reasoning, blocks, members."""
     before, after = list(parts(messages)), list(parts(again))
-    said = "\n".join(part.text for part in after if isinstance(part, Text))
+    said = "\n".join(message.text for message in again)
     gone = [part.text for part in before if isinstance(part, Text) and part.text.strip() not in said]
     for kind in (Image, Opaque, Reasoning):
         gone += [kind.__name__] * max(0, count(before, kind) - count(after, kind))
-    calls = [
-        json.loads(call.arguments or "{}") if call.arguments.startswith("{") else call.arguments
-        for m in again
-        for call in m.calls
-    ]
-    for call in (call for m in messages for call in m.calls):
-        args = json.loads(call.arguments or "{}") if call.arguments.startswith("{") else call.arguments
-        gone += [] if args in calls or {"_raw": args} in calls else [call.name]
+    calls = [arguments(call) for message in again for call in message.calls]
+    for call in (call for message in messages for call in message.calls):
+        gone += [] if arguments(call) in calls or {"_raw": call.arguments} in calls else [call.name]
     results = [(result.text.strip(), result.error) for m in again for result in m.results]
     gone += [r.text for m in messages for r in m.results if r.text.strip() and (r.text.strip(), r.error) not in results]
     kept = names([*after, *again])
     return gone + [name for name in names([*before, *messages]) if name not in kept]
+
+
+def arguments(call):
+    """What a call is made with; text that is no JSON as it is."""
+    try:
+        return json.loads(call.arguments or "{}")
+    except ValueError:
+        return call.arguments
 
 
 def parts(messages):
@@ -176,4 +178,5 @@ def count(held, kind):
 
 def names(held):
     """Names of members that the model has no word for."""
-    return {name for thing in held for kept in getattr(thing, "extra", {}).values() for name in kept}
+    families = (kept for thing in held for kept in getattr(thing, "extra", {}).values())
+    return {name for kept in families for name, value in kept.items() if value not in (None, {}, [])}
