@@ -283,6 +283,11 @@ def test_the_telling_line_stands_without_its_frame():
         == "String to replace not found in file."
     )
     assert telling("one\n[The command completed with exit code 0.]") == "one"
+    checked = (
+        "a.py:3 - error: unknown name\n17 errors, 0 warnings\n" + "Saving the cache\n" * 20 + "Cache saved successfully"
+    )
+    assert telling(checked) == "Cache saved successfully"
+    assert telling(checked, failed=True) == "17 errors, 0 warnings"
     assert telling("Exit code 1") == "Exit code 1"
     assert telling(" \n") == ""
 

@@ -35,7 +35,9 @@ class Notes:
                 if at in answered:
                     break
                 before.append(str(id))
-            text = f"open: what the user asked in {ids[0]}" + (f" (and in {', '.join(before[:8])})" if before else "")
+            # Not "and": the user may have moved on, or the agent may have done it without a word.
+            earlier = f" (before it, without your answer: {', '.join(before[:8])})" if before else ""
+            text = f"open: what the user asked in {ids[0]}{earlier}"
         self._add(text, "request", ids[0])
 
     def plan(self, state: State, share: int) -> None:

@@ -105,7 +105,7 @@ def outcome(result: ToolResult, *, command: bool = False, builds: bool = False, 
         failed = result.error or _went_wrong(text, head, code, command=command, builds=builds)
     else:
         failed = text.startswith("<tool_use_error>")
-    return Outcome(failed, telling(text) if failed or builds else "")
+    return Outcome(failed, telling(text, failed=failed) if failed or builds else "")
 
 
 def _went_wrong(text: str, head: str, code: str | None, *, command: bool, builds: bool) -> bool:
@@ -163,8 +163,13 @@ _RULED = re.compile(r"^[=_*~#-]{4,}\s*|\s*[=_*~#-]{4,}$")
 """What a runner puts around its sum, so that it stands in the middle of a line."""
 
 
-def telling(says: str) -> str:
-    """The line of a result that tells how it went, shortened to a line's length."""
+def telling(says: str, *, failed: bool = False) -> str:
+    """The line of a result that tells how it went, shortened to a line's length.
+
+    Args:
+        says: The result.
+        failed: Whether it failed: then the sum that says so tells more than what came after it.
+    """
     says = _TAGGED.sub(r"\g<inside>", says) if len(says) <= _LAST else says
     lines = [stripped for line in says[-_LAST:].splitlines() if (stripped := line.strip())]
     own = [line for line in lines if not _FRAME.match(line)]
@@ -175,7 +180,8 @@ def telling(says: str) -> str:
     ).strip()
     if _ERROR_WORDS.match(first) or (_ERROR_FORM.match(first) and not first.startswith("Traceback")):
         return short(first if len(own) < 2 or len(first) > 20 else f"{first} {own[-1]}")
-    found = [line for line in own[-12:] if _TELLS.search(line)]
+    found = [line for line in own if failed and _BAD_SUM.search(line)]
+    found = found or [line for line in own[-12:] if _TELLS.search(line)]
     return short(found[-1] if found else own[-1])
 
 
