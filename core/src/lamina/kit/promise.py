@@ -186,6 +186,10 @@ class Promise:
 
     # ------------------------------------------------------------- what people said
 
+    def is_said(self, request: PlanRequest, page: Page) -> bool:
+        """Whether a person wrote something on the page."""
+        return bool(self._words_of(request, page).said)
+
     def _said(self, request: PlanRequest) -> list[tuple[int, _Words]]:
         """Positions of pages on which a person wrote something, newest first, until their share is full; and the first."""
         left = self._settings.said_share * request.budget

@@ -6,12 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from lamina.kit.brief import Brief
-from lamina.protocols import PlanRequest, Shortened
+from lamina.protocols import Note, PlanRequest, Shortened
 from lamina_pager_coverage._evidence import Element
 from lamina_pager_coverage._session import Item, Session
 
 PRESENT = ("request", "plan")
 """Notes that say what is, where the others say what happened."""
+TEXT = 200
+"""Letters from which on what a person wrote is whole text, like a page that stands, and no loose line."""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,15 @@ class Frame:
         """Tokens of the quotes of these positions, and of the notes."""
         quotes = sum(q.tokens for at, q in self.brief.quotes.items() if begin <= at < end and at not in self.must)
         return quotes + sum(self.brief.note_tokens)
+
+    def texts(self, begin: int, end: int) -> int:
+        """Tokens of the quotes among these that are whole text."""
+        quotes = ((at, q) for at, q in self.brief.quotes.items() if begin <= at < end and at not in self.must)
+        return sum(q.tokens for _, q in quotes if q.is_owed and len(q.excerpt.text) >= TEXT)
+
+    def loose(self, begin: int, end: int) -> int:
+        """Tokens of what is promised there in short lines; they never dominate a window, as excerpts do not."""
+        return self.promised(begin, end) - self.texts(begin, end)
 
     def form(self, at: int) -> Shortened | None:
         """The form of the page in this plan; ``None`` for verbatim."""
@@ -84,18 +95,38 @@ class Frame:
     def note(self, items: list[Item], whole: Collection[int], kept: Collection[Item]) -> None:
         """Put the notes behind the last digest, but for those that pages or earlier digests show.
 
+        They stand in a digest of their own, of its last page: what changes with each compaction is at the end, so that the
+        excerpts before it can stay as they are, and cached.
+
         Args:
             items: What is new before the tail, in order.
             whole: Positions among them of pages that stand whole.
             kept: What stands before them.
         """
         pages = self.request.pages
-        item = next((item for item in reversed(items) if item.page is None), None)
-        if item is None:
+        at = next((n for n in range(len(items) - 1, -1, -1) if items[n].page is None), None)
+        if at is None:
             return
+        item = items[at]
         start = pages[self.start].id if self.start < len(pages) else pages[-1].id + 1
         places = {*whole, *(one.page for one in kept if one.page is not None)}
         standing = {pages[at].id for at in places}
         told = {note for one in kept for note in one.notes}
         unshown = self.brief.unshown(pages[item.end - 1].id + 1, lambda page: page >= start or page in standing)
-        item.notes = tuple(note for note in unshown if note not in told)
+        notes = tuple(note for note in unshown if note not in told)
+        if notes:
+            items[at : at + 1] = self._apart(item, notes)
+
+    def _apart(self, item: Item, notes: tuple[Note, ...]) -> list[Item]:
+        last, elements = item.end - 1, self.session.evidence.elements
+        if item.first == last:
+            item.notes = notes
+            return [item]
+        own = [x for x in item.elements if elements[x].page == last]
+        page = self.request.pages[last].id
+        excerpts = tuple(excerpt for excerpt in item.excerpts if excerpt.page == page)
+        behind = Item(last, item.end, own, None, 0, 0, excerpts, notes, unexplained=bool(own))
+        item.end = last
+        item.elements = [x for x in item.elements if elements[x].page < last]
+        item.excerpts = tuple(excerpt for excerpt in item.excerpts if excerpt.page < page)
+        return [item, behind]

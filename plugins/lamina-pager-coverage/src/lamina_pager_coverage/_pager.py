@@ -23,7 +23,7 @@ from lamina.protocols import (
     Verbatim,
 )
 from lamina_pager_coverage._choose import STUB, Choice, Chooser, Scene, Shown
-from lamina_pager_coverage._evidence import texts_of, worth
+from lamina_pager_coverage._evidence import STATEMENT, texts_of, worth
 from lamina_pager_coverage._excerpts import excerpts_of, whys
 from lamina_pager_coverage._frame import Frame
 from lamina_pager_coverage._session import Item, Session
@@ -175,10 +175,9 @@ class CoveragePager:
             share = settings.second_share if g == len(frame.request.pages) - 1 else settings.tail_share
             tokens, text = (0, 0) if g - 1 in frame.must else frame.page_tokens(g - 1)
             if used + tokens > share * frame.room:
-                # Quotes are short lines: beside many of them more must stand whole.
-                promised = frame.promised(0, g)
-                free = (1 - settings.growth_share) * frame.room - promised
-                if promised <= settings.loose_ratio * solid or used + tokens > free:
+                # Notes and short quotes are loose: beside many of them more must stand whole.
+                free = (1 - settings.growth_share) * frame.room - frame.promised(0, g)
+                if frame.loose(0, g) <= settings.loose_ratio * solid or used + tokens > free:
                     break
             g, used, solid = g - 1, used + tokens, solid + text
         frame.start, frame.used, frame.solid = g, used, solid
@@ -254,6 +253,8 @@ class CoveragePager:
         known, elements, faults = evidence.known, evidence.elements, request.faults
         start, must, quotes = frame.start, frame.must, frame.brief.quotes
         for likely, name in best:
+            if name.startswith(STATEMENT) and not self._is_said(frame, elements[known[name].places[0]].page):
+                continue  # a line of what a harness put into the user's message
             value[name] = 1.0 if name in asked else likely
             for x in known[name].places:
                 page = elements[x].page
@@ -266,6 +267,11 @@ class CoveragePager:
                 if faults and (times := faults.get(request.pages[page].id, 0)):
                     value[name] = min(1.0, value[name] * (1 + times))
         return value, candidates
+
+    def _is_said(self, frame: Frame, at: int) -> bool:
+        """Whether a person wrote something on the page, if it is one that may be quoted."""
+        pages = frame.request.pages
+        return at >= len(pages) or self._promise.is_said(frame.request, pages[at])
 
     async def _apply_scores(
         self,
@@ -321,7 +327,7 @@ class CoveragePager:
         for item in kept:
             out.tokens += item.tokens
             out.solid += item.solid
-            out.loose += item.tokens if item.page is None else 0
+            out.loose += item.tokens - item.texts if item.page is None else 0
             for x in item.elements:
                 named.update(elements[x].names)
                 if x in candidates:
@@ -407,7 +413,7 @@ class CoveragePager:
         settings = self._settings
         begin = kept[-1].end if kept else 0
         promised = frame.promised(begin, frame.start)
-        shown.loose += promised
+        shown.loose += frame.loose(begin, frame.start)
         chooser = Chooser(scene, shown, frame.solid, settings.surroundings, settings.loose_ratio)
         choice = chooser.run(limit - shown.tokens - promised, price)
         while True:
@@ -450,6 +456,7 @@ class CoveragePager:
             if item.excerpts or item.notes:
                 first, last = pages[item.first].id, pages[item.end - 1].id
                 item.tokens = frame.request.digest_tokens(first, last, item.excerpts, item.notes)
+                item.texts = min(item.tokens, frame.texts(item.first, item.end))
         return out
 
     def _item(self, frame: Frame, at: int) -> Item:

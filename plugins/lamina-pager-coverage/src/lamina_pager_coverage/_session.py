@@ -45,6 +45,8 @@ class Item:
     notes: tuple[Note, ...] = ()
     forced: bool = False
     """Whether it stood whatever it was worth, so that its tokens were taken from the room."""
+    texts: int = 0
+    """Of the tokens, those of quotes that are whole text."""
     unexplained: bool = False
     """Whether its excerpts do not say yet why they stand."""
 
