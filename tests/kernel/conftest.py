@@ -12,6 +12,7 @@ from lamina import config, plugins
 from lamina.context import open as open_context
 from lamina.errors import ConflictError
 from lamina.hookspecs import hookimpl
+from lamina.outputs import text_output
 from lamina.protocols import (
     Capacity,
     CounterInfo,
@@ -170,8 +171,8 @@ class EchoTool:
 
     spec = ToolSpec("echo", "Say it again.", {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"], "additionalProperties": False})  # fmt: skip
 
-    async def call(self, request):
-        return request.arguments["text"]
+    async def run(self, request):
+        return text_output(request.arguments["text"])
 
 
 class Parts:

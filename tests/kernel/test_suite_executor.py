@@ -8,12 +8,15 @@ from lamina.testing.fakes.executor import BROKEN, SoundExecutor
 
 class FakeSuite(ExecutorSuite):
     strategy = "fake"
+    concurrent = 20
 
 
 def opener(fake):
     @asynccontextmanager
     async def open_fake():
-        yield fake()
+        executor = fake()
+        yield executor
+        await executor.close()
 
     return open_fake
 

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from lamina import Call
-from lamina.errors import ArgumentsError, DeniedError, ToolError, UnknownToolError
+from lamina.errors import ArgumentsError, CallTimeoutError, DeniedError, ToolError, UnknownToolError
 from lamina.hookspecs import hookimpl
-from lamina.protocols import ToolSpec
+from lamina.outputs import output_of
+from lamina.protocols import Decision, ExecutorCapability, ToolSpec
 
 
 def in_context(kernel, work, settings=None, *plugins):
@@ -25,8 +26,8 @@ def made(name, run, **schema):
     class Made:
         spec = ToolSpec(name, "made", {"type": "object", **schema})
 
-        async def call(self, request):
-            return await run(request)
+        async def run(self, request):
+            return output_of(await run(request.call))
 
     return Made()
 
@@ -63,15 +64,18 @@ def test_what_a_tool_raises_is_a_result_that_the_model_reads(kernel):
     async def boom(request):
         raise RuntimeError("no disk")
 
-    async def number(request):
-        return 5
+    class Number:
+        spec = ToolSpec("number", "made", {"type": "object"})
+
+        async def run(self, request):
+            return 5
 
     async def work(ctx):
         ctx.tools.register(made("boom", boom))
-        ctx.tools.register(made("number", number))
+        ctx.tools.register(Number())
         result = await ctx.tools.call(Call("boom"))
-        assert (result.error, result.text) == (True, "RuntimeError: no disk")
-        assert "returned int, not text" in (await ctx.tools.call(Call("number"))).text
+        assert (result.error, result.state, result.text) == (True, "failed", "RuntimeError: no disk")
+        assert "returned int, not an Output" in (await ctx.tools.call(Call("number"))).text
 
     in_context(kernel, work)
 
@@ -83,7 +87,11 @@ def test_a_call_that_takes_too_long_is_ended(kernel):
     async def work(ctx):
         ctx.tools.register(made("forever", forever))
         result = await ctx.tools.call(Call("forever"))
-        assert (result.error, result.text) == (True, "forever took longer than 0.01 s")
+        assert (result.error, result.state, result.text) == (
+            True,
+            "timed out",
+            "TimedOut: forever took longer than 0.01 s",
+        )
 
     in_context(kernel, work, {"calls": {"timeout_s": 0.01}})
 
@@ -112,6 +120,30 @@ def test_refused_calls_among_many_are_results_too(kernel):
     in_context(kernel, work)
 
 
+class Saying:
+    """Grants that give every call the same answer, and hide what they deny."""
+
+    def __init__(self, kernel, answer):
+        self.settings, self.answer = kernel.NoSettings, answer
+
+    async def decide(self, request):
+        return Decision(self.answer, "all", "because")
+
+    def hides(self, spec):
+        return self.answer == "deny"
+
+    @hookimpl
+    def register_grants(self, register):
+        @asynccontextmanager
+        async def opener(settings, host):
+            yield self
+
+        register("saying", opener, self.settings)
+
+
+BY_GRANTS = {"calls": {"grants": "saying"}}
+
+
 def test_grants_deny_and_ask(kernel):
     class Guard:
         @hookimpl
@@ -120,19 +152,18 @@ def test_grants_deny_and_ask(kernel):
 
     async def denied(ctx):
         assert ctx.tools.specs() == []
-        with pytest.raises(DeniedError, match=r"denied: the configuration denies it"):
+        with pytest.raises(DeniedError, match=r"denied: because \(rule: all\)"):
             await ctx.tools.call(Call("echo", {"text": "x"}))
 
     async def asked(ctx):
         assert (await ctx.tools.call(Call("echo", {"text": "please"}))).text == "please"
-        with pytest.raises(DeniedError, match="the authorize hook of dist-1 said False"):
+        with pytest.raises(DeniedError, match="the authorize hook of dist-2 said False"):
             await ctx.tools.call(Call("echo", {"text": "now"}))
 
-    in_context(kernel, denied, {"calls": {"grants": [{"tool": "e*", "decision": "deny"}]}})
-    ask = {"calls": {"grants": [{"tool": "echo", "decision": "ask"}]}}
-    in_context(kernel, asked, ask, Guard())
+    in_context(kernel, denied, BY_GRANTS, Saying(kernel, "deny"))
+    in_context(kernel, asked, BY_GRANTS, Saying(kernel, "ask"), Guard())
     with pytest.raises(DeniedError, match="no authorize hook allowed it"):
-        in_context(kernel, asked, ask)
+        in_context(kernel, asked, BY_GRANTS, Saying(kernel, "ask"))
 
 
 class Deciding:
@@ -166,7 +197,7 @@ def test_a_call_is_allowed_where_one_hook_says_so_and_no_other_objects_in_any_or
         assert result.error is not allowed
 
     hooks = [Deciding(decision) for decision in decisions][::turn]
-    in_context(kernel, work, {"calls": {"grants": [{"tool": "echo", "decision": "ask"}]}}, *hooks)
+    in_context(kernel, work, BY_GRANTS, Saying(kernel, "ask"), *hooks)
 
 
 def test_a_hook_that_raises_denies_its_call_alone_and_is_named(kernel):
@@ -181,9 +212,9 @@ def test_a_hook_that_raises_denies_its_call_alone_and_is_named(kernel):
         good, bad = await ctx.tools.gather([Call("echo", {"text": "good"}), Call("echo", {"text": "bad"})])
         assert (good.text, good.error) == ("good", False)
         assert bad.error
-        assert "the authorize hook of dist-1 failed: OSError: no policy file" in bad.text
+        assert "the authorize hook of dist-2 failed: OSError: no policy file" in bad.text
 
-    in_context(kernel, work, {"calls": {"grants": [{"tool": "echo", "decision": "ask"}]}}, Guard())
+    in_context(kernel, work, BY_GRANTS, Saying(kernel, "ask"), Guard())
 
 
 def test_a_schema_that_is_none_refuses_its_tools_calls_alone(kernel):
@@ -194,7 +225,7 @@ def test_a_schema_that_is_none_refuses_its_tools_calls_alone(kernel):
         ctx.tools.register(made("lost", never, properties={"a": {"$ref": "#/nowhere"}}))
         good, bad = await ctx.tools.gather([Call("echo", {"text": "x"}), Call("lost", {"a": 1})])
         assert (good.text, bad.error) == ("x", True)
-        assert "arguments of 'lost' cannot be checked by its schema" in bad.text
+        assert "schema of 'lost': parameters.properties.a.$ref: '#/nowhere' leads nowhere" in bad.text
 
     in_context(kernel, work)
 
@@ -223,12 +254,20 @@ def test_a_tools_own_time_out_is_told_in_its_own_words(kernel, own, text, execut
 class TimedExecutors:
     """Offers an executor that ends what takes too long."""
 
+    capabilities = frozenset({ExecutorCapability.LOCAL, ExecutorCapability.TIMEOUT})
+    limit = blocking_limit = None
+
     def __init__(self, kernel):
         self.settings = kernel.NoSettings
 
     async def execute(self, request):
-        async with asyncio.timeout(request.timeout_s):
-            return await request.run()
+        try:
+            async with asyncio.timeout(request.timeout_s) as time:
+                return await request.local(request.run)
+        except TimeoutError:
+            if time.expired():
+                raise CallTimeoutError("too long") from None
+            raise
 
     @hookimpl
     def register_executor(self, register):
@@ -245,7 +284,7 @@ def test_a_call_that_takes_too_long_for_its_executor_is_told_so(kernel):
 
     async def work(ctx):
         ctx.tools.register(made("forever", forever))
-        assert (await ctx.tools.call(Call("forever"))).text == "forever took longer than 0.01 s"
+        assert (await ctx.tools.call(Call("forever"))).text == "TimedOut: forever took longer than 0.01 s"
 
     in_context(kernel, work, {"calls": {"timeout_s": 0.01, "executor": "timed"}}, TimedExecutors(kernel))
 

@@ -36,6 +36,11 @@ class RemoteSettings:
 
 
 @frozen
+class NothingSettings:
+    """Nothing to set."""
+
+
+@frozen
 class ChainSettings:
     inner: str = "disk"
 
@@ -54,6 +59,22 @@ class Remote:
         register("disk", opener, DiskSettings)
         register("remote", opener, RemoteSettings)
         register("chain", chain, ChainSettings)
+
+    @hookimpl
+    def register_grants(self, register):
+        @asynccontextmanager
+        async def opener(settings, host):
+            yield object()
+
+        register("lenient", opener, NothingSettings)
+
+    @hookimpl
+    def register_executor(self, register):
+        @asynccontextmanager
+        async def opener(settings, host):
+            yield object()
+
+        register("here", opener, NothingSettings)
 
     @hookimpl
     def register_tool(self, register):
@@ -105,7 +126,8 @@ GUARDED = {
     "namespace": 'namespace = "boss"',
     "profile": 'profile = "plain"',
     "plugins.block": '[plugins]\nblock = ["guard"]',
-    "calls.grants": '[calls]\ngrants = [{tool = "*", decision = "allow"}]',
+    "calls.grants": '[calls]\ngrants = "lenient"',
+    "calls.executors": '[calls.executors]\n"*" = "here"',
     "storages.a.path": '[storages.a]\nuse = "disk"\npath = "/etc"',
     "storages.b.path": '[storages.b]\nuse = "disk"\npath = "x/../../y"\nsize = 4',
     "storages.c.key_env": '[storages.c]\nuse = "disk"\nkey_env = "TOKEN"',

@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from lamina.model import tool_result as tool_result
     from lamina.model import user as user
     from lamina.protocols import Filter as Filter
+    from lamina.outputs import Output as Output
     from lamina.session import Session as Session
     from lamina.session import SessionInfo as SessionInfo
     from lamina.sync import open_sync as open_sync
+    from lamina.tools import tool as tool
     from lamina.window import Ledger as Ledger
     from lamina.window import LedgerLine as LedgerLine
     from lamina.window import LedgerRow as LedgerRow
@@ -53,7 +55,9 @@ _WHERE = {
     ),
     "protocols": ("Filter",),
     "session": ("Session", "SessionInfo"),
+    "outputs": ("Output",),
     "sync": ("open_sync",),
+    "tools": ("tool",),
     "window": ("Ledger", "LedgerLine", "LedgerRow", "Window"),
 }  # fmt: skip
 _MODULE = {name: module for module, names in _WHERE.items() for name in names}

@@ -105,4 +105,5 @@ def _table(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _names(tree: Mapping[str, Any], section: str, key: str) -> list[str]:
     value = _table(tree, section).get(key)
+    value = list(value.values()) if isinstance(value, Mapping) else value
     return [name for name in (value if isinstance(value, list | tuple) else [value]) if isinstance(name, str)]

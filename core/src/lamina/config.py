@@ -24,11 +24,10 @@ from lamina._guard import Guard, Shape
 from lamina._structure import structure
 from lamina.errors import ConfigError, PluginError
 from lamina.logging import LEVELS
-from lamina.model import Grant
 from lamina.plugins import Catalogue, discover
 from lamina.protocols import KINDS
 
-TABLES = {"index": "indexes", **{kind: f"{kind}s" for kind in KINDS if kind != "index"}}
+TABLES = {kind: {"index": "indexes", "grants": "grants"}.get(kind, f"{kind}s") for kind in KINDS}
 """Kind to the name of its table in the configuration."""
 
 PREFIX = "LAMINA_"
@@ -95,14 +94,30 @@ class MemorySettings:
 class CallSettings:
     """``[calls]``: how tools are called."""
 
-    executor: str | None = None
+    executor: str | None = field(default=None, metadata={"trust": True})
     """The executor; without one, calls run directly."""
+    executors: Mapping[str, str] = field(factory=dict, metadata={"trust": True})
+    """Executors of single tools, by the tool's name or a glob; the first that fits counts."""
+    grants: str | None = field(default=None, metadata={"trust": True})
+    """The part that permits calls; without one, all are allowed but those that change what cannot be taken back."""
     timeout_s: float = field(default=60.0, validator=validators.gt(0))
-    """How long one call may take."""
+    """How long one call may take, where its tool does not say."""
+    limit: int = field(default=1000, validator=validators.ge(1))
+    """Calls that run at once."""
+    queue: int = field(default=10_000, validator=validators.ge(1))
+    """Calls that are taken in at once, running or waiting; who has more waits until there is room."""
+    retries: int = field(default=2, validator=validators.ge(0))
+    """How often a call that failed for the moment is tried again, where its tool may run twice."""
+    backoff_s: float = field(default=0.1, validator=validators.ge(0))
+    """Seconds before the second try; doubled for each further one, and spread by half."""
+    breaker_failures: int = field(default=5, validator=validators.ge(0))
+    """After so many time-outs or failures for the moment in a row, a tool's calls fail at once; 0 for never."""
+    breaker_s: float = field(default=30.0, validator=validators.gt(0))
+    """Seconds until one call of such a tool is let through again."""
+    output_bytes: int = field(default=10_000_000, validator=validators.ge(1000))
+    """Characters of a text and bytes of a blob that are kept of one output; what is more is dropped, and said."""
     result_tokens: int = field(default=2000, validator=validators.ge(LEAST))
     """Larger results are logged whole by :meth:`lamina.Session.add_result`, and shown as head, tail and page."""
-    grants: tuple[Grant, ...] = field(default=(), metadata={"trust": True})
-    """Permissions by tool name or glob, the first that fits counts; what none fits is allowed."""
 
 
 @frozen
@@ -493,6 +508,8 @@ REFERENCES = (
     ("memory", "consolidators", "consolidator"),
     ("memory", "extractors", "extractor"),
     ("calls", "executor", "executor"),
+    ("calls", "executors", "executor"),
+    ("calls", "grants", "grants"),
 )
 """Section, key and kind of every part that the kernel's own sections name."""
 
@@ -508,6 +525,7 @@ def _references(
     """A fault for every part that the kernel's sections name and that is neither configured nor installed."""
     for section, key, kind in REFERENCES:
         given = _table(tree, section).get(key)
+        given = list(given.values()) if isinstance(given, Mapping) else given
         for name in given if isinstance(given, list | tuple) else [given]:
             configured = isinstance(name, str) and name in _table(tree, TABLES[kind])
             if not isinstance(name, str) or configured or (kind, name) in instances:

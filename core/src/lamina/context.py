@@ -33,6 +33,7 @@ from lamina.model import Draft, Hit, Memory, Page
 from lamina.protocols import Filter, Format, Get, Parsed, ParseRequest, Passage, Scan, everything
 from lamina.session import Imported, Session, SessionInfo, Shared
 from lamina.tools import Registry
+from lamina.tools._opening import open_registry
 from lamina.verbatim import whole
 
 _NAME_BYTES = 250
@@ -87,12 +88,10 @@ class Context:
             storage, parts, self.formats, window.format or next(iter(sorted(self.formats)), ""), config.catalogue, window.budget, config.calls.result_tokens, window.recall_share, window.recall_limit,
             recall=self._recall_for_window, mark_used=self._memories.mark_used, owing=bool(memory.tiers), fork=self._empty_session,
         )  # fmt: skip
-        executor = await opened.open("executor", config.calls.executor) if config.calls.executor else None
-        self.tools = Registry(config.calls, config.catalogue, executor)
-        for name in config.names("tool"):
-            self.tools.register(await opened.open("tool", name))
+        self.tools = await open_registry(config, opened, storage, opened.random, stack)
 
     async def _close(self) -> None:
+        await self.tools.close()  # before any part that a call may use
         await self._memories.close()
         for session in self._sessions.values():
             await session.book.flush()

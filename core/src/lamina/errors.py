@@ -26,7 +26,11 @@ The tree::
     └── ToolError
         ├── UnknownToolError (LookupError)
         ├── ArgumentsError (ValueError)   the arguments do not fit the schema
-        └── DeniedError (PermissionError) the call has no grant
+        ├── SchemaError (ValueError)      a tool's schema is none, or cannot be checked in bounded time
+        ├── DeniedError (PermissionError) the call has no grant
+        ├── CallFailedError               raised by a tool: why, whether to try again, what to do instead
+        ├── CallTimeoutError (TimeoutError)  an executor ended the call
+        └── LostCallError                 what ran the call died
 """
 
 from __future__ import annotations
@@ -260,3 +264,37 @@ class DeniedError(ToolError, PermissionError):
 
     def __str__(self) -> str:
         return f"call of {self.tool!r} denied: {self.why}"
+
+
+class SchemaError(ToolError, ValueError):
+    """A tool's schema is no JSON Schema, or holds what cannot be checked in bounded time."""
+
+    def __init__(self, tool: str, faults: Sequence[str]) -> None:
+        super().__init__(tool, tuple(faults))
+        self.tool, self.faults = tool, tuple(faults)
+
+    def __str__(self) -> str:
+        return f"schema of {self.tool!r}: {'; '.join(self.faults)}"
+
+
+class CallFailedError(ToolError):
+    """Raised by a tool that can say more about its failure than an exception's text.
+
+    Args:
+        message: What happened.
+        type: A short name of the kind of failure.
+        retryable: Whether the same call may succeed later, as it is.
+        hint: What to do instead, in one sentence.
+    """
+
+    def __init__(self, message: str, *, type: str = "Failed", retryable: bool = False, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.type, self.retryable, self.hint = message, type, retryable, hint
+
+
+class CallTimeoutError(ToolError, TimeoutError):
+    """An executor ended a call that took longer than it may."""
+
+
+class LostCallError(ToolError):
+    """What ran the call died; whether the call was done is not known."""

@@ -8,7 +8,7 @@ is installed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pluggy
@@ -21,6 +21,7 @@ from lamina.protocols import (
     Executor,
     Extractor,
     Format,
+    Grants,
     Index,
     Opener,
     Pager,
@@ -29,12 +30,14 @@ from lamina.protocols import (
     Storage,
     Tier,
     Tool,
+    ToolSource,
 )
 
 if TYPE_CHECKING:
     import argparse
 
     from lamina.model import Call, CallResult, Memory
+    from lamina.protocols import Decision
     from lamina.window import Window
 
 GROUP = "lamina"
@@ -151,12 +154,16 @@ class Hooks:
         """Offer pagers."""
 
     @hookspec
-    def register_tool(self, register: Register[Tool]) -> None:
-        """Offer tools."""
+    def register_tool(self, register: Register[Tool | ToolSource]) -> None:
+        """Offer tools, or sources of many that may change."""
 
     @hookspec
     def register_executor(self, register: Register[Executor]) -> None:
         """Offer executors of tool calls."""
+
+    @hookspec
+    def register_grants(self, register: Register[Grants]) -> None:
+        """Offer parts that permit calls."""
 
     @hookspec
     def register_format(self, register: Register[Format]) -> None:
@@ -191,8 +198,14 @@ class Hooks:
         """A tool call came to its end, well or not."""
 
     @hookspec
-    def authorize(self, call: Call) -> bool | None:
+    def call_decided(self, call: Call, decision: Decision) -> None:
+        """It was decided whether a call may run, and by which rule; after asking, once more."""
+
+    @hookspec
+    def authorize(self, call: Call, decision: Decision) -> bool | Awaitable[bool | None] | None:
         """Decide about a call whose grant says ``ask``: true, false, or ``None`` to leave it to others.
+
+        May be ``async``, to ask a person: only this call waits.
 
         All are asked, in no order. The call is allowed where one says true, and none says anything else or raises.
         """

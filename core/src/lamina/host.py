@@ -17,6 +17,7 @@ from lamina.protocols import (
     Extractor,
     Filter,
     Format,
+    Grants,
     Index,
     Pager,
     Ranker,
@@ -24,6 +25,7 @@ from lamina.protocols import (
     Storage,
     Tier,
     Tool,
+    ToolSource,
 )
 
 
@@ -97,9 +99,11 @@ class Host(Protocol):
     @overload
     async def open(self, kind: Literal["pager"], name: str) -> Pager: ...
     @overload
-    async def open(self, kind: Literal["tool"], name: str) -> Tool: ...
+    async def open(self, kind: Literal["tool"], name: str) -> Tool | ToolSource: ...
     @overload
     async def open(self, kind: Literal["executor"], name: str) -> Executor: ...
+    @overload
+    async def open(self, kind: Literal["grants"], name: str) -> Grants: ...
     @overload
     async def open(self, kind: Literal["format"], name: str) -> Format: ...
     async def open(self, kind: str, name: str) -> Any:

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 from attrs import field, frozen
 
 from lamina.errors import FormatError
+
+if TYPE_CHECKING:
+    from lamina.outputs import Output
+    from lamina.protocols import Decision
 
 Role = Literal["system", "user", "assistant", "tool"]
 """Who speaks. A ``tool`` message holds tool results and nothing else."""
@@ -320,15 +324,6 @@ class Hit:
 
 
 @frozen
-class Grant:
-    """What permission a tool has: ``allow``, ``deny`` or ``ask`` (an ``authorize`` hook decides)."""
-
-    tool: str
-    """A tool's name, or a glob pattern (``files.*``)."""
-    decision: Literal["allow", "deny", "ask"]
-
-
-@frozen
 class Call:
     """One use of a tool, as the registry is asked to run it."""
 
@@ -339,11 +334,23 @@ class Call:
     """The session that the call is made for; tools such as ``expand`` read it."""
 
 
+CallState = Literal["done", "failed", "refused", "cancelled", "timed out"]
+
+
 @frozen
 class CallResult:
     """What a call came to. Errors of the tool are results too: the model reads them."""
 
     call: Call
     text: str
+    """All of it as text."""
     error: bool = False
     elapsed_s: float = 0.0
+    """From the first try on; waiting for a grant, a turn or a resource does not count."""
+    output: Output | None = field(default=None, hash=False, repr=False)
+    """What the tool gave: parts, a structured value, a failure; ``None`` where it never ran."""
+    state: CallState = "done"
+    tries: int = 1
+    """How often the tool was run for it: 0 where another call in flight was identical, or where it was refused."""
+    grant: Decision | None = field(default=None, repr=False)
+    """Who allowed or denied it, by which rule."""

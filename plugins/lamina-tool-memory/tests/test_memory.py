@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from lamina.errors import ArgumentsError
 from lamina.model import Call, Hit, Memory
+from lamina.protocols import RunRequest
 from lamina.testing import LoneHost, made_page
 from lamina_tool_memory import (
     ExpandSettings,
@@ -53,7 +54,7 @@ def call(home, tool, arguments, services, session="demo", **settings):
 
     async def act():
         async with opener(kind(**settings), LoneHost(home, services=services)) as opened:
-            return await opened.call(Call(tool, arguments, session=session))
+            return (await opened.run(RunRequest(Call(tool, arguments, session=session)))).text
 
     return asyncio.run(act())
 

@@ -13,6 +13,7 @@ from lamina.protocols._compressing import Compressor, CompressRequest, Shortened
 from lamina.protocols._consolidating import ConsolidateRequest, Consolidator, Superseded
 from lamina.protocols._counting import Counter, CounterInfo, CountRequest, ImagesRequest, RequestCounter, ToolsRequest
 from lamina.protocols._extracting import Extractor, ExtractRequest
+from lamina.protocols._executing import ExecuteRequest, Executor, ExecutorCapability
 from lamina.protocols._formats import (
     ExportRequest,
     Format,
@@ -23,6 +24,7 @@ from lamina.protocols._formats import (
     TellingFormat,
     everything,
 )
+from lamina.protocols._grants import Answer, Decision, GrantRequest, Grants, HidingGrants
 from lamina.protocols._indexing import (
     Document,
     Embedder,
@@ -63,7 +65,16 @@ from lamina.protocols._storage import (
     offering,
 )
 from lamina.protocols._tiers import Capacity, Placement, PlaceRequest, Tier
-from lamina.protocols._tools import ExecuteRequest, Executor, Tool, ToolSpec
+from lamina.protocols._tools import (
+    BlockingTool,
+    Effects,
+    Progress,
+    RunRequest,
+    Tool,
+    ToolReference,
+    ToolSource,
+    ToolSpec,
+)
 from lamina.protocols._windows import (
     AdmitRequest,
     Digest,
@@ -84,8 +95,10 @@ __all__ = [
     "KINDS",
     "PROTOCOLS",
     "AdmitRequest",
+    "Answer",
     "BackupRequest",
     "BackupStorage",
+    "BlockingTool",
     "Candidate",
     "Capability",
     "Capacity",
@@ -101,21 +114,27 @@ __all__ = [
     "Counter",
     "CounterInfo",
     "Damage",
+    "Decision",
     "Digest",
     "DigestTokens",
     "Document",
+    "Effects",
     "EmbedRequest",
     "Embedder",
     "Entry",
     "Excerpt",
     "ExecuteRequest",
     "Executor",
+    "ExecutorCapability",
     "ExportRequest",
     "ExtractRequest",
     "Extractor",
     "Filter",
     "Format",
     "Get",
+    "GrantRequest",
+    "Grants",
+    "HidingGrants",
     "ImagesRequest",
     "Index",
     "IndexHit",
@@ -134,6 +153,7 @@ __all__ = [
     "Plan",
     "PlanRequest",
     "Pressure",
+    "Progress",
     "RankRequest",
     "Ranked",
     "Ranker",
@@ -141,6 +161,7 @@ __all__ = [
     "RenderRequest",
     "Rendition",
     "RequestCounter",
+    "RunRequest",
     "Scan",
     "ScoreRequest",
     "Scorer",
@@ -156,6 +177,8 @@ __all__ = [
     "TellingFormat",
     "Tier",
     "Tool",
+    "ToolReference",
+    "ToolSource",
     "ToolSpec",
     "ToolsRequest",
     "Verbatim",

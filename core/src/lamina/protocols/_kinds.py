@@ -23,6 +23,7 @@ KINDS = (
     "pager",
     "tool",
     "executor",
+    "grants",
     "format",
 )
 """The kinds of parts that configuration chooses, each a table of named instances (``[storages.main]``)."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lamina.testing.executor import ExecutorSuite as ExecutorSuite
     from lamina.testing.extractor import ExtractorSuite as ExtractorSuite
     from lamina.testing.format import FormatSuite as FormatSuite
+    from lamina.testing.grants import GrantsSuite as GrantsSuite
     from lamina.testing.host import LoneHost as LoneHost
     from lamina.testing.index import IndexSuite as IndexSuite
     from lamina.testing.index import documents_of as documents_of
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from lamina.testing.storage import StorageSuite as StorageSuite
     from lamina.testing.suite import Suite as Suite
     from lamina.testing.tier import TierSuite as TierSuite
+    from lamina.testing.tool import ToolSourceSuite as ToolSourceSuite
     from lamina.testing.tool import ToolSuite as ToolSuite
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,6 +51,7 @@ _WHERE = {
     "ExecutorSuite": "executor",
     "ExtractorSuite": "extractor",
     "FormatSuite": "format",
+    "GrantsSuite": "grants",
     "IndexSuite": "index",
     "LoneHost": "host",
     "PagerSuite": "pager",
@@ -57,6 +60,7 @@ _WHERE = {
     "StorageSuite": "storage",
     "Suite": "suite",
     "TierSuite": "tier",
+    "ToolSourceSuite": "tool",
     "ToolSuite": "tool",
     "conversations": "conversations",
     "documents_of": "index",

@@ -26,8 +26,11 @@ def named(config: Config) -> Iterator[tuple[str, str]]:
     yield from (("extractor", name) for name in config.memory.extractors)
     if config.memory.ranker is not None:
         yield "ranker", config.memory.ranker
-    if config.calls.executor is not None:
-        yield "executor", config.calls.executor
+    calls = config.calls
+    named = [calls.executor] if calls.executor is not None else []
+    yield from (("executor", name) for name in dict.fromkeys([*named, *calls.executors.values()]))
+    if calls.grants is not None:
+        yield "grants", calls.grants
     yield from (("tool", name) for name in config.names("tool"))
     yield from (
         ("format", name) for name in dict.fromkeys([*config.names("format"), *config.catalogue.names("format")])

@@ -23,9 +23,10 @@ STANDARD: dict[str, Any] = {
         "medium": {"storage": "main"},
         "long": {"storage": "main"},
     },
+    "calls": {"executor": "local", "grants": "rules"},
     "tools": {"recall": {}, "expand": {}, "remember": {}},
 }
-"""One SQLite file for logs and memories, one lexical index, exact counts."""
+"""One SQLite file for logs and memories, one lexical index, exact counts, tools in this process by rules."""
 
 
 @hookimpl

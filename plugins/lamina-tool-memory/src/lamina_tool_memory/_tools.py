@@ -9,7 +9,8 @@ from typing import Any
 from lamina.errors import ArgumentsError
 from lamina.host import Host
 from lamina.model import Call, Hit, Page
-from lamina.protocols import ToolSpec
+from lamina.outputs import Output, text_output
+from lamina.protocols import Effects, RunRequest, ToolSpec
 
 _RANGE = re.compile(r"\s*#?([0-9]{1,9})\s*(?:[-–]\s*#?([0-9]{1,9}))?\s*")
 _KINDS = ("episodic", "semantic", "procedural")
@@ -43,23 +44,25 @@ class Recall:
                 "additionalProperties": False,
             },
             tags=("memory",),
+            effects=Effects(read_only=True),
         )
 
-    async def call(self, request: Call) -> str:
+    async def run(self, request: RunRequest) -> Output:
         """The hits, best first, each with its source; long ones cut so that all stay within ``max_chars``."""
-        query = _text(request, "query")
-        limit = _whole(request, "limit", self._limit, 1, 50)
-        everywhere = request.arguments.get("everywhere", True)
+        call = request.call
+        query = _text(call, "query")
+        limit = _whole(call, "limit", self._limit, 1, 50)
+        everywhere = call.arguments.get("everywhere", True)
         if not isinstance(everywhere, bool):
-            raise _wrong(request, "everywhere", everywhere, "true or false")
-        session = None if everywhere else request.session
+            raise _wrong(call, "everywhere", everywhere, "true or false")
+        session = None if everywhere else call.session
         hits: list[Hit] = await self._host.services.recall(query, limit=limit, session=session, use=False)
         if not hits:
-            return f"nothing found for {query[:200]!r}; try other words"
-        pieces = ((self._source(hit, request.session), hit.memory.text) for hit in hits)
+            return text_output(f"nothing found for {query[:200]!r}; try other words")
+        pieces = ((self._source(hit, call.session), hit.memory.text) for hit in hits)
         text, shown = _fitted(pieces, len(hits), self._max_chars)
         await self._host.services.mark_used(hits[:shown])
-        return text
+        return text_output(text)
 
     def _source(self, hit: Hit, session: str | None) -> str:
         if hit.page is not None:
@@ -97,22 +100,24 @@ class Expand:
                 "additionalProperties": False,
             },
             tags=("memory",),
+            effects=Effects(read_only=True),
         )
 
-    async def call(self, request: Call) -> str:
+    async def run(self, request: RunRequest) -> Output:
         """The pages' originals; at most ``max_chars``, with a note on how to read on."""
-        given = request.arguments.get("pages")
+        call = request.call
+        given = call.arguments.get("pages")
         match = _RANGE.fullmatch(str(given)) if isinstance(given, str | int) and not isinstance(given, bool) else None
         if match is None:
-            raise _wrong(request, "pages", given, 'a page id or a range, such as "12" or "12-30"')
+            raise _wrong(call, "pages", given, 'a page id or a range, such as "12" or "12-30"')
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise _wrong(request, "pages", given, f'the smaller id first: "{last}-{first}"')
-        start = _whole(request, "start", 0, 0, 10**9)
-        if request.session is None:
+            raise _wrong(call, "pages", given, f'the smaller id first: "{last}-{first}"')
+        start = _whole(call, "start", 0, 0, 10**9)
+        if call.session is None:
             raise ArgumentsError("expand", ["session: pages belong to a session, and the call was made for none"])
-        pages: list[Page] = await self._host.services.expand(request.session, first, last)
-        return self._shown(pages, start, last)
+        pages: list[Page] = await self._host.services.expand(call.session, first, last)
+        return text_output(self._shown(pages, start, last))
 
     def _shown(self, pages: list[Page], start: int, last: int) -> str:
         if not pages:
@@ -164,17 +169,18 @@ class Remember:
             tags=("memory",),
         )
 
-    async def call(self, request: Call) -> str:
+    async def run(self, request: RunRequest) -> Output:
         """Write it, and give its id."""
-        text = _text(request, "text")
-        kind = request.arguments.get("kind", "semantic")
+        call = request.call
+        text = _text(call, "text")
+        kind = call.arguments.get("kind", "semantic")
         if kind not in _KINDS:
-            raise _wrong(request, "kind", kind, f"one of {', '.join(_KINDS)}")
-        tags = request.arguments.get("tags", [])
+            raise _wrong(call, "kind", kind, f"one of {', '.join(_KINDS)}")
+        tags = call.arguments.get("tags", [])
         if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
-            raise _wrong(request, "tags", tags, "a list of texts")
+            raise _wrong(call, "tags", tags, "a list of texts")
         memory = await self._host.services.remember(text, kind=kind, tags=tuple(tags))
-        return f"remembered as {memory.id} ({memory.kind})"
+        return text_output(f"remembered as {memory.id} ({memory.kind})")
 
 
 def _span(first: int, last: int) -> str:
@@ -199,20 +205,20 @@ def _fitted(pieces: Iterable[tuple[str, str]], count: int, max_chars: int) -> tu
     return "\n".join(lines)[:max_chars], shown
 
 
-def _wrong(request: Call, name: str, value: object, wanted: str) -> ArgumentsError:
-    return ArgumentsError(request.tool, [f"{name}: {str(value)[:100]!r} given; wanted: {wanted}"])
+def _wrong(call: Call, name: str, value: object, wanted: str) -> ArgumentsError:
+    return ArgumentsError(call.tool, [f"{name}: {str(value)[:100]!r} given; wanted: {wanted}"])
 
 
-def _text(request: Call, name: str) -> str:
-    value = request.arguments.get(name)
+def _text(call: Call, name: str) -> str:
+    value = call.arguments.get(name)
     if not isinstance(value, str) or not value.strip():
-        raise _wrong(request, name, value, "a text that is not empty")
+        raise _wrong(call, name, value, "a text that is not empty")
     return value
 
 
-def _whole(request: Call, name: str, default: int, least: int, most: int) -> int:
-    arguments: Mapping[str, Any] = request.arguments
+def _whole(call: Call, name: str, default: int, least: int, most: int) -> int:
+    arguments: Mapping[str, Any] = call.arguments
     value = arguments.get(name, default)
     if type(value) is not int or not least <= value <= most:
-        raise _wrong(request, name, value, f"a whole number from {least} to {most}")
+        raise _wrong(call, name, value, f"a whole number from {least} to {most}")
     return value
