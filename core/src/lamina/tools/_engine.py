@@ -18,7 +18,7 @@ import msgspec
 from lamina.config import CallSettings
 from lamina.errors import CallFailedError, CallTimeoutError, DeniedError, LostCallError, ToolError
 from lamina.logging import logger
-from lamina.model import Call, CallResult, CallState
+from lamina.model import Call, CallResult, CallState, Text
 from lamina.outputs import Failure, Output, failed, failure_of
 from lamina.plugins import Catalogue
 from lamina.protocols import RunRequest
@@ -292,7 +292,7 @@ class Engine:
 def _large(output: Output) -> bool:
     """Whether an output has to be looked at: nearly all are one short text."""
     parts = output.parts
-    return len(parts) != 1 or len(getattr(parts[0], "text", "x" * 100_000)) > 50_000
+    return len(parts) != 1 or type(parts[0]) is not Text or len(parts[0].text) > 50_000
 
 
 def _state(failure: Failure | None) -> CallState:

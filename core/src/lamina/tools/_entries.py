@@ -53,7 +53,7 @@ class Entry:
         ToolError: Its name is none that providers accept, or its executor cannot run it.
     """
 
-    __slots__ = ("_blocking", "_checker", "_local", "breaker", "executor", "gates", "reference", "source", "spec", "timeout_s", "tool", "watched_s")  # fmt: skip
+    __slots__ = ("_blocking", "_checker", "_local", "_shipped", "breaker", "executor", "gates", "reference", "source", "spec", "timeout_s", "tool", "watched_s")  # fmt: skip
 
     def __init__(
         self,
@@ -79,7 +79,14 @@ class Entry:
         """What a call has to have a place in, in this order."""
         self.breaker = Breaker(settings.breaker_failures, settings.breaker_s)
         self.timeout_s = settings.timeout_s if spec.timeout_s is None else spec.timeout_s
-        ends_itself = self.executor is not None and ExecutorCapability.TIMEOUT in self.executor.capabilities
+        able = frozenset() if self.executor is None else self.executor.capabilities
+        local, ends_itself = ExecutorCapability.LOCAL in able, ExecutorCapability.TIMEOUT in able
+        self._shipped = (
+            self._local if local else None,
+            self._blocking if local else None,
+            self.reference,
+            self.timeout_s if ends_itself else None,
+        )
         # What ends calls itself knows better how; the engine's own watch stands behind it.
         self.watched_s = self.timeout_s + (2.0 if ends_itself else 0.0)
         self._checker: Checker | SchemaError | None = None
@@ -122,17 +129,7 @@ class Entry:
         """Run it once, where it is to run."""
         if self.executor is None:
             return self._local(request)
-        able = self.executor.capabilities
-        local = ExecutorCapability.LOCAL in able
-        return self.executor.execute(
-            ExecuteRequest(
-                request,
-                self._local if local else None,
-                self._blocking if local else None,
-                self.reference,
-                self.timeout_s if ExecutorCapability.TIMEOUT in able else None,
-            )
-        )
+        return self.executor.execute(ExecuteRequest(request, *self._shipped))
 
     def resources(self, call: Call) -> tuple[str, ...]:
         """What the call has for itself alone; arguments put in their places."""

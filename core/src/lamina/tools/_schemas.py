@@ -120,7 +120,7 @@ def _is_integer(value: Any) -> bool:
 
 
 _TYPES: dict[str, Callable[[Any], bool]] = {
-    "object": lambda value: isinstance(value, Mapping),
+    "object": lambda value: type(value) is dict or isinstance(value, Mapping),
     "array": lambda value: isinstance(value, list | tuple),
     "string": lambda value: isinstance(value, str),
     "integer": _is_integer,
@@ -497,7 +497,7 @@ class _Members:
     names: Check | None
 
     def __call__(self, value: Any, path: Path, run: _Run) -> None:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):  # the first is five times as fast
             return
         _spend(run, len(value), path)
         for name in self.required:

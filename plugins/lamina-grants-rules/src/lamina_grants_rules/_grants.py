@@ -68,6 +68,8 @@ class _OfTool:
     keyed: dict[Any, list[_Compiled]]
     """Others by the command, or by the folded beginning of the path, that they name."""
     every: list[_Compiled]
+    constant: Decision | None
+    """What is answered to every call of it, where that depends on nothing that a call brings."""
 
     def of(self, keys: Iterable[Any]) -> Iterator[_Compiled]:
         """The rules that may be about any of these, in order."""
@@ -118,6 +120,8 @@ class RuleGrants:
     async def decide(self, request: GrantRequest) -> Decision:
         """By the first rule that fits; see the class."""
         tool = self._of(request.spec)
+        if tool.constant is not None:
+            return tool.constant
         subject, arguments = tool.subject, request.call.arguments
         texts = None if subject is None else given(subject, arguments)
         if subject is None or texts is None:
@@ -151,7 +155,7 @@ class RuleGrants:
         globs = [rule for rule in self._globs if fnmatch.fnmatchcase(spec.name, rule.tool)]
         every = sorted([*self._named.get(spec.name, ()), *globs], key=lambda rule: rule.at)
         subject = subject_of(spec)
-        made = _OfTool(spec, subject, [], {}, every)
+        made = _OfTool(spec, subject, [], {}, every, self._constant(spec, every))
         for rule in every:
             keys = _keys(rule.pattern, subject)
             for key in keys:
@@ -162,6 +166,14 @@ class RuleGrants:
             self._tools.clear()
         self._tools[spec.name] = made
         return made
+
+    def _constant(self, spec: ToolSpec, every: Sequence[_Compiled]) -> Decision | None:
+        about = [rule for rule in every if _has(spec, rule.rule)]
+        if not about:
+            return self._default(spec)
+        first = about[0]
+        plain = first.pattern is None and first.rule.session == "*" and first.rule.namespace == "*"
+        return first.decision if plain else None
 
     def _default(self, spec: ToolSpec) -> Decision:
         return self._changing if spec.effects.changes_world else self._otherwise
