@@ -99,6 +99,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def bench_tools(session: nox.Session) -> None:
+    """Measure what a call costs beside its tool, as ratios in one run."""
+    install(session)
+    session.run("python", "tests/performance/bench_tools.py", *session.posargs)
+
+
+@nox.session
 def peers(session: nox.Session) -> None:
     """Measure lamina and its peers side by side, each in an environment of its own; takes some minutes."""
     install(session, "bench")

@@ -22,7 +22,10 @@ def cases(data):
         for function in row["functions"]:
             functions.setdefault(function["name"], function)
     asked = [
-        ("\n".join(m["content"] for turn in row["question"] for m in turn if m["role"] == "user"), set(row["gold_functions"]))
+        (
+            "\n".join(m["content"] for turn in row["question"] for m in turn if m["role"] == "user"),
+            set(row["gold_functions"]),
+        )
         for row in rows
     ]
     return asked, [ToolSpec(f["name"], f["description"], f["parameters"]) for f in functions.values()]

@@ -601,7 +601,7 @@ def test_tools_of_a_source_come_and_go_with_it(kernel):
         source = Source(a, Made(says, "echo"))
         await ctx.tools.add_source(source, "server")
         assert [s.name for s in ctx.tools.specs()] == ["a", "echo"]
-        assert ctx.tools.source("a") == "server"
+        assert ctx.tools.placed("a").source == "server"
         assert ctx.tools.refused == {"echo": "server: a tool named 'echo' is registered already"}
         source.set(b)
         await settle()

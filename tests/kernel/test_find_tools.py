@@ -21,7 +21,11 @@ TOOLS = [
     spec("getWeatherByCity", "Current conditions.", city={"type": "string", "description": "Where."}),
     spec("send_email", "Send a message to people.", to={"type": "string"}),
     spec("HTTPFetch2", "Load a page.", ["web"], url={"type": "string"}),
-    spec("plan_route", "Plans a way.", stops={"type": "array", "items": {"properties": {"airport": {"description": "IATA"}}}}),
+    spec(
+        "plan_route",
+        "Plans a way.",
+        stops={"type": "array", "items": {"properties": {"airport": {"description": "IATA"}}}},
+    ),
     spec("convert", "Convert money.", unit={"enum": ["dollar", "euro"]}),
 ]
 

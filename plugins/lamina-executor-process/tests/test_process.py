@@ -19,7 +19,7 @@ from lamina.tools import function_tool
 from lamina_executor_process import ProcessSettings, open_process
 
 sys.path.insert(0, str(Path(__file__).parent))  # workers are given the same path
-import _hostile as hostile  # noqa: E402
+import _hostile as hostile
 
 GENEROUS_S = 60.0
 
@@ -54,7 +54,11 @@ def outcomes(tmp_path, *asked, **settings):
 
 def test_time_ends_what_hangs_deadlocks_or_listens_to_nobody(tmp_path):
     file = tmp_path / "file"
-    asked = [request(hostile.hangs, 3.0), request(hostile.deadlocks, 3.0), request(hostile.ignores, 3.0, file=str(file))]
+    asked = [
+        request(hostile.hangs, 3.0),
+        request(hostile.deadlocks, 3.0),
+        request(hostile.ignores, 3.0, file=str(file)),
+    ]
     assert [type(o) for o in outcomes(tmp_path, *asked, workers=3)] == [CallTimeoutError] * 3
     size = file.stat().st_size if file.exists() else 0
     time.sleep(0.1)
@@ -121,7 +125,9 @@ def test_secrets_and_the_callers_folder_stay_outside(tmp_path, monkeypatch):
     assert said == "None"
     assert folder != os.getcwd()
     assert not Path(folder).exists()
-    (output,) = outcomes(tmp_path, request(hostile.secrets), environment=("PATH", "LAMINA_TEST_SECRET"), folder=tmp_path)
+    (output,) = outcomes(
+        tmp_path, request(hostile.secrets), environment=("PATH", "LAMINA_TEST_SECRET"), folder=tmp_path
+    )
     assert output.text == f"hunter2 {tmp_path}"
 
 
@@ -139,7 +145,11 @@ def test_a_tool_that_nobody_finds_is_told(tmp_path):
 
 def test_a_configured_tool_runs_elsewhere_where_the_configuration_says_so(tmp_path):
     async def go():
-        settings = {"home": str(tmp_path), "calls": {"executors": {"pid": "process"}}, "executors": {"process": {"workers": 1}}}
+        settings = {
+            "home": str(tmp_path),
+            "calls": {"executors": {"pid": "process"}},
+            "executors": {"process": {"workers": 1}},
+        }
         async with lamina.open(settings=settings, environ={}) as ctx:
             ctx.tools.register(hostile.pid)
             ctx.tools.register(lamina.tool(name="here")(hostile.pid))

@@ -53,7 +53,7 @@ class Entry:
         ToolError: Its name is none that providers accept, or its executor cannot run it.
     """
 
-    __slots__ = ("_blocking", "_checker", "_local", "_shipped", "breaker", "executor", "gates", "reference", "source", "spec", "timeout_s", "tool", "watched_s")  # fmt: skip
+    __slots__ = ("_blocking", "_checker", "_local", "_shipped", "breaker", "executor", "executor_name", "gates", "reference", "source", "spec", "timeout_s", "tool", "watched_s")  # fmt: skip
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Entry:
         self.tool, self.spec, self.source = tool, spec, source
         self.reference = reference or (getattr(tool, "reference", None) if spec.shippable else None)
         self.executor = None if executor is None else executor.executor
+        self.executor_name = "" if executor is None else executor.name
         self._local = tool.run
         self._blocking: Callable[[RunRequest], Output] | None = getattr(tool, "run_blocking", None)
         if executor is not None:

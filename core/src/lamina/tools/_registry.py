@@ -55,6 +55,18 @@ class Wiring:
     chance: random.Random = field(factory=random.Random)
 
 
+@frozen
+class Place:
+    """Where a tool stands."""
+
+    source: str
+    """The configured part that it comes from; empty where a program registered it."""
+    executor: str
+    """The configured executor that runs it; empty where it runs as it is."""
+    hidden: bool
+    """Whether models are not shown it, because every call is denied."""
+
+
 class Registry:
     """The tools of a context, by name.
 
@@ -148,9 +160,18 @@ class Registry:
         """
         return self._entry(name).tool
 
-    def source(self, name: str) -> str:
-        """Where a tool comes from; empty where a program registered it."""
-        return self._entry(name).source
+    def placed(self, name: str) -> Place:
+        """Where a tool comes from, and where it runs.
+
+        Raises:
+            UnknownToolError: There is none.
+        """
+        entry = self._entry(name)
+        return Place(entry.source, entry.executor_name, self._permits.hides(entry.spec))
+
+    def names(self) -> list[str]:
+        """All tools, those that models are not shown too."""
+        return sorted(self._entries)
 
     # ------------------------------------------------------------- calls
 
@@ -213,13 +234,17 @@ class Registry:
             raise
         return [_result(call, run) for call, run in zip(calls, runs, strict=True)]
 
-    async def decide(self, call: Call) -> Decision:
+    async def decide(self, call: Call, spec: ToolSpec | None = None) -> Decision:
         """What the grants say of a call, without running it or asking anybody.
+
+        Args:
+            call: The call; its arguments need not fit.
+            spec: What it would be a call of, where that is none of the tools that are there.
 
         Raises:
             UnknownToolError: No such tool.
         """
-        return await self._permits.decide(call, self._entry(call.tool).spec)
+        return await self._permits.decide(call, spec or self._entry(call.tool).spec)
 
     async def blob(self, reference: str) -> bytes:
         """The bytes that an output's blob refers to.

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from attrs import define
 
 from lamina.errors import ConfigError
+from lamina.kit.subjects import Subject, given, subject_of
 from lamina.protocols import Answer, Decision, GrantRequest, ToolSpec
 from lamina_grants_rules._paths import folded, parts, resolved
 from lamina_grants_rules._patterns import ArgumentPattern, opens, within
 from lamina_grants_rules._shell import Command, parsed
-from lamina_grants_rules._subjects import Subject, given, subject_of
 
 if TYPE_CHECKING:
     from lamina_grants_rules import Rule, RulesSettings

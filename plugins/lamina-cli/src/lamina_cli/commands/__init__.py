@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from lamina.hookspecs import RegisterCommand, hookimpl
 
 if TYPE_CHECKING:
     import argparse
+
+    from lamina.model import Call
+    from lamina.protocols import Decision
 
 COMMANDS = {
     "pack": ("pack", "print the window of a session that fits a budget, ready to send"),
@@ -27,6 +31,9 @@ COMMANDS = {
     "forget": ("forget", "let memories be recalled no more"),
     "consolidate": ("consolidate", "move memories between the tiers by their policies"),
     "undo": ("undo", "take back what a consolidation superseded"),
+    "tools": ("tools", "list the tools that a model may be shown"),
+    "call": ("call", "run one tool"),
+    "grants": ("grants", "say whether a call would be allowed, and by which rule"),
     "plugins": ("plugins", "list what is installed, and what of it is used"),
     "config": ("config", "show every effective setting and where it came from"),
     "trust": ("trust", "let a configuration file in the working folder set everything"),
@@ -49,3 +56,13 @@ def register_command(register: RegisterCommand) -> None:
     """Offer the commands."""
     for name, (module, help) in COMMANDS.items():
         register(name, help, functools.partial(_configure, module), functools.partial(_run, module))
+
+
+asking: Callable[[Call, Decision], Awaitable[bool | None]] | None = None
+"""Asks the person at the terminal; set only while a command runs that may ask, never in a program."""
+
+
+@hookimpl
+async def authorize(call: Call, decision: Decision) -> bool | None:
+    """Leave it to others, unless a command of this line is there to ask."""
+    return None if asking is None else await asking(call, decision)

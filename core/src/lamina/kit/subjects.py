@@ -1,4 +1,4 @@
-"""What of a call's arguments a rule's pattern is about."""
+"""What of a call's arguments a rule is about: a command line, paths, or a text."""
 
 from __future__ import annotations
 
