@@ -77,7 +77,7 @@ class TestTools:
         assert look["effects"] == {"read_only": True, "idempotent": False, "destructive": False, "open_world": False}
 
     def test_those_that_fit_a_need_come_first(self, tools):
-        assert [t["name"] for t in tools("tools", "remember", "a", "fact", "--json").json["tools"]][0] == "remember"
+        assert tools("tools", "remember", "a", "fact", "--json").json["tools"][0]["name"] == "remember"
         assert tools("tools", "zebra").err == "lamina: no tool fits 'zebra'\n"
 
     def test_what_is_denied_always_is_said_to_be(self, tools):

@@ -1,11 +1,13 @@
 """Tools that do the worst they can, found from any process."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 
 def hangs() -> str:
@@ -17,12 +19,10 @@ def ignores(file: str) -> str:
     """Listens to nobody."""
     for number in range(1, 32):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
-            try:
+            with contextlib.suppress(OSError, ValueError):
                 signal.signal(number, signal.SIG_IGN)
-            except (OSError, ValueError):
-                pass
     while True:
-        with open(file, "a") as out:
+        with Path(file).open("a") as out:
             out.write(".")
         time.sleep(0.01)
 
@@ -41,7 +41,7 @@ def fills_memory() -> str:
 
 
 def fills_disk() -> str:
-    with open("full", "wb") as out:
+    with Path("full").open("wb") as out:
         for _ in range(1000):
             out.write(b"x" * 2**20)
     return "?"
@@ -81,7 +81,7 @@ def forks(file: str) -> str:
     script = f"import time\nwhile True:\n    open({file!r}, 'a').write('.')\n    time.sleep(0.01)"
     starter = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {script!r}], start_new_session=True)"
     subprocess.run([sys.executable, "-c", starter], check=True)
-    while not os.path.exists(file):
+    while not Path(file).exists():
         time.sleep(0.01)
     return "forked"
 
@@ -95,16 +95,14 @@ def garbage() -> object:
 
 
 def secrets() -> str:
-    return f"{os.environ.get('LAMINA_TEST_SECRET')} {os.getcwd()}"
+    return f"{os.environ.get('LAMINA_TEST_SECRET')} {Path.cwd()}"
 
 
 def speaks() -> str:
     """Write into every descriptor there is."""
     for number in range(3, 64):
-        try:
+        with contextlib.suppress(OSError):
             os.write(number, b"\0\0\0\5hello")
-        except OSError:
-            pass
     return "spoken"
 
 

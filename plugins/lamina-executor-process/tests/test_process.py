@@ -123,7 +123,7 @@ def test_secrets_and_the_callers_folder_stay_outside(tmp_path, monkeypatch):
     (output,) = outcomes(tmp_path, request(hostile.secrets))
     said, folder = output.text.split(" ")
     assert said == "None"
-    assert folder != os.getcwd()
+    assert folder != str(Path.cwd())
     assert not Path(folder).exists()
     (output,) = outcomes(
         tmp_path, request(hostile.secrets), environment=("PATH", "LAMINA_TEST_SECRET"), folder=tmp_path
