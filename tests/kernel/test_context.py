@@ -112,7 +112,7 @@ def test_an_error_inside_the_synchronous_block_is_the_callers(kernel, monkeypatc
 
 def test_the_api_is_pinned():
     assert lamina.__all__ == [
-        "__version__", "Call", "CallResult", "Config", "Context", "Hit", "Image", "LaminaError", "Ledger", "LedgerLine", "LedgerRow",
+        "__version__", "Call", "CallResult", "Config", "Context", "Draft", "Filter", "Hit", "Image", "LaminaError", "Ledger", "LedgerLine", "LedgerRow",
         "Memory", "Message", "Opaque", "Output", "Page", "Reasoning", "Session", "SessionInfo", "Text", "ToolCall", "ToolResult",
         "Window", "assistant", "hookimpl", "open", "open_sync", "system", "tool", "tool_result", "user",
     ]  # fmt: skip

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from lamina.model import system as system
     from lamina.model import tool_result as tool_result
     from lamina.model import user as user
-    from lamina.protocols import Filter as Filter
     from lamina.outputs import Output as Output
+    from lamina.protocols import Filter as Filter
     from lamina.session import Session as Session
     from lamina.session import SessionInfo as SessionInfo
     from lamina.sync import open_sync as open_sync

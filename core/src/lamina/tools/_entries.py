@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lamina.config import CallSettings
 from lamina.errors import ArgumentsError, SchemaError, ToolError
@@ -18,8 +18,10 @@ from lamina.protocols import (
     Tool,
     ToolReference,
 )
-from lamina.tools._schemas import Checker
 from lamina.tools._waiting import Breaker, Slots
+
+if TYPE_CHECKING:
+    from lamina.tools._schemas import Checker
 
 _PLACE = re.compile(r"\{(\w+)\}")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -107,6 +109,8 @@ class Entry:
             SchemaError: The schema is none, or cannot be checked in bounded time.
         """
         if self._checker is None:
+            from lamina.tools._schemas import Checker  # with the first call: most commands make none
+
             try:
                 self._checker = Checker(self.spec.parameters, self.spec.name)
             except SchemaError as error:

@@ -7,9 +7,9 @@ import contextlib
 import fnmatch
 import hashlib
 import random
-import uuid
+import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
@@ -34,8 +34,10 @@ from lamina.tools._engine import Engine
 from lamina.tools._entries import Entry, Placed
 from lamina.tools._permits import Permits
 from lamina.tools._run import Run
-from lamina.tools._search import Found, Search
 from lamina.tools._sources import Followed
+
+if TYPE_CHECKING:
+    from lamina.tools._search import Found, Search
 
 _BLOB = "blob/"
 
@@ -148,6 +150,8 @@ class Registry:
         By words of names, tags, descriptions and parameters; a millisecond at a thousand tools.
         """
         if self._search is None:
+            from lamina.tools._search import Search
+
             self._search = Search([entry.spec for _, entry in sorted(self._entries.items())])
         found = self._search.find(query, limit + len(self._entries))
         return [f for f in found if not self._permits.hides(f.spec)][:limit]
@@ -211,7 +215,7 @@ class Registry:
         entry = self._entry(call.tool)
         entry.check(call)
         if key is None:
-            key = f"{call.session or ''}:{call.id}" if call.id else uuid.uuid4().hex if entry.spec.effects.repeatable else ""  # fmt: skip
+            key = f"{call.session or ''}:{call.id}" if call.id else secrets.token_hex(8) if entry.spec.effects.repeatable else ""  # fmt: skip
         return await self._engine.start(entry, call, key)
 
     async def gather(self, calls: Sequence[Call]) -> list[CallResult]:
