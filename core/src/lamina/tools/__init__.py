@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lamina.tools._definition import resolved as resolved
     from lamina.tools._definition import tool as tool
     from lamina.tools._export import exported as exported
+    from lamina.tools._patterns import Pattern as Pattern
     from lamina.tools._permits import EffectGrants as EffectGrants
     from lamina.tools._registry import Registry as Registry
     from lamina.tools._registry import Wiring as Wiring
@@ -25,6 +26,7 @@ _WHERE = {
     "Checker": "_schemas",
     "EffectGrants": "_permits",
     "Found": "_search",
+    "Pattern": "_patterns",
     "Registry": "_registry",
     "Run": "_run",
     "Wiring": "_registry",
@@ -35,7 +37,7 @@ _WHERE = {
     "tool": "_definition",
 }
 
-__all__ = ["Checker", "EffectGrants", "Found", "Registry", "Run", "Wiring", "as_tool", "exported", "function_tool", "resolved", "tool"]  # fmt: skip
+__all__ = ["Checker", "EffectGrants", "Found", "Pattern", "Registry", "Run", "Wiring", "as_tool", "exported", "function_tool", "resolved", "tool"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

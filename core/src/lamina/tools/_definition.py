@@ -75,7 +75,7 @@ def tool(
 
     The schema comes from its type hints and docstring (Google's sections) when it is registered: attrs classes,
     dataclasses, TypedDicts, literals, enums, unions, ``Annotated`` with a text (the description), a mapping (members
-    of the schema) or the constraints of ``annotated-types``. Arguments come as what the hints say. A parameter of the
+    of the schema; around the whole type) or the constraints of ``annotated-types``. Arguments come as what the hints say. A parameter of the
     type :class:`lamina.protocols.RunRequest` is given the request, and models are not shown it. A function without
     ``async`` runs in a thread. What it returns becomes an output by :func:`lamina.outputs.output_of`.
 
