@@ -12,8 +12,8 @@ from __future__ import annotations
 from lamina.protocols._compressing import Compressor, CompressRequest, Shortened, is_deterministic
 from lamina.protocols._consolidating import ConsolidateRequest, Consolidator, Superseded
 from lamina.protocols._counting import Counter, CounterInfo, CountRequest, ImagesRequest, RequestCounter, ToolsRequest
-from lamina.protocols._extracting import Extractor, ExtractRequest
 from lamina.protocols._executing import ExecuteRequest, Executor, ExecutorCapability
+from lamina.protocols._extracting import Extractor, ExtractRequest
 from lamina.protocols._formats import (
     ExportRequest,
     Format,
