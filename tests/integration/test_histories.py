@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import random
+import re
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -26,7 +27,7 @@ CASES = int(os.environ.get("LAMINA_HISTORIES", "60"))
 """Histories of each form; the session ``histories`` of nox makes many more."""
 PAGERS = ("coverage", "knapsack", "compact", "keep-last")
 BUDGETS = (250, 700, 2500)
-FORMS = ("anthropic", "openai", "responses")
+FORMS = ("anthropic", "openai", "responses", "gemini")
 """What the windows are written as."""
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAIAAAAmkwkpAAAAEElEQVR4nGMQUDCAIwbiOACaNAYBjjyKngAAAABJRU5ErkJggg=="
 PDF = "JVBERi0xLjQgPDwgL1R5cGUgL1BhZ2UgPj4="
@@ -231,6 +232,80 @@ class Maker:
         # So that it is read as what it is, whatever else is in it.
         return json.dumps([*made, {"role": "tool", "tool_call_id": "gone", "content": "lost"}])
 
+    # ------------------------------------------------------------------------- Gemini's parts
+
+    def of_gemini(self, held):
+        """The part with what may stand beside it, its names as one of the two spells them."""
+        if self.maybe(0.2):
+            held["thoughtSignature"] = self.one("c2ln", "", "?", "c2ln\ud83d")
+        if self.maybe(0.15):
+            held[self.one("mediaResolution", "videoMetadata", "partMetadata", "later")] = self.one(
+                None, {"level": "LOW"}, 5
+            )
+        if self.maybe(0.3):
+            return {re.sub("([A-Z])", lambda m: "_" + m[1].lower(), key): value for key, value in held.items()}
+        return held
+
+    def said(self):
+        return self.of_gemini({"text": self.one(*TEXTS), **self.one({}, {}, {"thought": True}, {"thought": False})})
+
+    def blob(self):
+        media = self.one(
+            "image/png", "image/gif", "IMAGE/JPG", "audio/wav", "application/pdf", "text/plain", "video/mp4", ""
+        )
+        data = self.one(PNG, PNG, PDF, "", "?", PNG.replace("+", "-").replace("/", "_").rstrip("="))
+        return self.one(
+            {"inlineData": {"mimeType": media, "data": data}},
+            {"inline_data": {"mime_type": media, "data": data, "display_name": self.one(None, "a")}},
+            {"fileData": {"fileUri": self.one("https://example.org/a.png", "gs://b/a.pdf", ""), **self.one({}, {"mimeType": media})}},
+        )  # fmt: skip
+
+    def asked(self):
+        call = {"name": self.one(*NAMES), **self.one({}, {"args": {}}, {"args": {"path": "src/db.py"}}, {"args": None})}
+        if self.maybe(0.7):
+            call["id"] = self.called()
+        else:
+            self.open.append(call["name"])
+        return self.of_gemini({"functionCall": call})
+
+    def responded(self, of=None):
+        key = self.answered() if of is None else of
+        response = self.one({"output": self.one(*TEXTS)}, {"error": "no"}, {"result": {"a": [1]}}, {"output": "x", "code": 1}, {}, {"output": float("nan")}, None)  # fmt: skip
+        held = {"name": key, "response": response, **self.one({}, {"id": key}, {"id": key}, {"willContinue": True})}
+        if self.maybe(0.2):
+            held["parts"] = [
+                self.one(self.blob(), {"inlineData": {"mimeType": "image/png", "data": PNG}}) for _ in range(2)
+            ]
+        return self.of_gemini({"functionResponse": held})
+
+    def ran(self):
+        code = {"executableCode": {"language": "PYTHON", "code": self.one(*TEXTS)}}
+        gave = {"codeExecutionResult": {"outcome": "OUTCOME_OK", **self.one({}, {"output": self.one(*TEXTS)})}}
+        return self.one(
+            [code, gave], [code, gave], [gave], [code], [{"toolCall": {"toolType": "URL_CONTEXT", "id": "t"}}]
+        )
+
+    def content_of(self, role):
+        if role == "user":
+            kinds = (self.said, self.said, self.blob, self.responded, dict)
+            return [self.one(*kinds)() for _ in range(self.rng.randint(0, 4))]
+        made = []
+        for _ in range(self.rng.randint(0, 5)):
+            made += self.one(lambda: [self.said()], lambda: [self.asked()], lambda: [self.asked()], self.ran, lambda: [self.blob()])()  # fmt: skip
+        return made
+
+    def gemini(self):
+        made = [{"role": "user", "parts": [{"text": "begin"}]}] if self.maybe(0.7) else []
+        for _ in range(self.rng.randint(1, 10)):
+            role = self.one("user", "model", "model" if self.open else "user", "user")
+            made.append({"role": role, "parts": self.content_of(role)})
+            if self.open and self.maybe(0.8):
+                made.append({"role": self.one("user", "function"), "parts": [self.responded(call) for call in self.shuffled()]})  # fmt: skip
+        whole = {self.one("contents", "history"): made}
+        if self.maybe():
+            whole["systemInstruction"] = self.one("Be brief.", "", {"parts": [self.said()]})
+        return json.dumps(whole)
+
     # ------------------------------------------------------------------------- items, and lines of Claude Code
 
     def responses(self):
@@ -262,10 +337,11 @@ def items_checked(items):
 
 def rules():
     """The independent checks of each form that are at hand."""
-    if not RULES.exists():
-        return {"responses": items_checked}
-    module = loaded(RULES)
-    return {"anthropic": module.anthropic, "openai": module.openai, "responses": items_checked}
+    found = {"responses": items_checked, "gemini": loaded(Path(__file__).with_name("_gemini_rules.py")).gemini}
+    if RULES.exists():
+        shared = loaded(RULES)
+        found |= {"anthropic": shared.anthropic, "openai": shared.openai}
+    return found
 
 
 async def faults_of(contexts, name, data, checks):
@@ -290,7 +366,7 @@ async def faults_of(contexts, name, data, checks):
 
 
 @pytest.mark.timeout(0 if CASES > 1000 else 300)
-@pytest.mark.parametrize("form", ["anthropic", "openai", "claude-code", "responses", "codex"])
+@pytest.mark.parametrize("form", ["anthropic", "openai", "gemini", "claude-code", "responses", "codex"])
 def test_every_window_of_every_history_is_what_providers_take(form):
     checks = rules()
 
@@ -318,4 +394,4 @@ def test_every_window_of_every_history_is_what_providers_take(form):
     not RULES.exists(), reason=f"{RULES} is not here: windows were held against the formats' own checks"
 )
 def test_the_independent_rules_were_at_hand():
-    assert set(rules()) == {"anthropic", "openai", "responses"}
+    assert set(rules()) == {"anthropic", "openai", "responses", "gemini"}

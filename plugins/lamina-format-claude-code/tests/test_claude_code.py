@@ -321,3 +321,13 @@ def test_recordings_are_known_by_their_first_lines():
         assert FMT.sniff(ParseRequest(data=data)) == (0.98 if data else 0.05)
     manifest = SHARED / "data" / "claude_code" / "MANIFEST.jsonl"
     assert FMT.sniff(ParseRequest(data=manifest.read_bytes())) == 0
+
+
+def test_ids_that_repeat_become_unique_and_messages_that_say_nothing_are_empty_texts():
+    call = ToolCall("c", "look", "{}")
+    talk = [user("a"), assistant("", call), tool_result("c", "1"), assistant("", call), tool_result("c", "2"), user("")]
+    lines = FMT.render(RenderRequest(messages=[*talk, Message("user", ())]))
+    assert FMT.check(lines) == []
+    results = [result for parsed in parse(*lines) for message in parsed.messages for result in message.results]
+    assert [(result.call_id, result.text) for result in results] == [("c", "1"), (results[1].call_id, "2")]
+    assert results[1].call_id != "c"

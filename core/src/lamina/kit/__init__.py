@@ -7,6 +7,7 @@
 - :mod:`lamina.kit.blocks`: content blocks of Anthropic's API that the model has no word for.
 - :mod:`lamina.kit.items`: items of OpenAI's Responses API, read and written.
 - :mod:`lamina.kit.sources`: reading recordings: records with exact slices, errors with their line, limits.
+- :mod:`lamina.kit.forms`: reading and writing messages: what a record says, results sorted out, one document of a session.
 - :mod:`lamina.kit.images` and :mod:`lamina.kit.documents`: what a picture or a PDF is, from its bytes.
 - :mod:`lamina.kit.keys`: what keys and scans of storages may be.
 - :mod:`lamina.kit.paging`: what pagers share: positions, the tokens of a plan, a layout to try changes on.

@@ -6,14 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from lamina.kit.blocks import opaque
+from lamina.kit.forms import MalformedError
 from lamina.kit.sources import arguments, as_object
 from lamina.model import Image, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.verbatim import extra
 from lamina_format_anthropic._rules import FAILED, FAMILY, NO_OUTPUT
-
-
-class MalformedError(Exception):
-    """Why a message cannot be read; the caller adds the place."""
 
 
 def content(value: Any) -> list[Part]:

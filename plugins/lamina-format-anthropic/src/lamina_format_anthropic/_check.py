@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lamina.kit.forms import is_torn
 from lamina.kit.images import readable
 from lamina.verbatim import MARK
 from lamina_format_anthropic._images import too_many
@@ -23,7 +24,6 @@ from lamina_format_anthropic._rules import (
 )
 
 _IDENT = re.compile(r"[a-zA-Z0-9_-]+")
-_LONE = re.compile("[\ud800-\udfff]")
 
 Block = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ def _whole(messages: Sequence[Mapping[str, Any]]) -> list[str]:
     marks = _marks(messages)
     if marks > MARKS:
         found.append(f"messages: {marks} blocks with {MARK}, at most {MARKS}")
-    found += [f"messages[{i}]: half a surrogate pair" for i, m in enumerate(messages) if any(map(_LONE.search, _texts(m)))]  # fmt: skip
+    found += [f"messages[{i}]: half a surrogate pair" for i, m in enumerate(messages) if is_torn(m)]  # fmt: skip
     found += [f"messages: an image that is {why}" for _, _, why in too_many(messages)]
     last = messages[-1]
     if last.get("role") == "assistant":
@@ -98,17 +98,6 @@ def _marks(value: Any) -> int:
     if isinstance(value, Mapping):
         return (MARK in value) + sum(map(_marks, value.values()))
     return sum(map(_marks, value)) if isinstance(value, list | tuple) else 0
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
 
 
 def _system(content: Any) -> list[str]:

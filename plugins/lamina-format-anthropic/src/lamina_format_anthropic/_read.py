@@ -7,11 +7,12 @@ from typing import Any
 
 from attrs import define, evolve, field
 
-from lamina.errors import FormatError
-from lamina.kit.sources import DAMAGED, ORPHAN, Calls, Source, arguments
+from lamina.kit import forms
+from lamina.kit.forms import MalformedError, Said
+from lamina.kit.sources import ORPHAN, Calls, Record, Source, arguments
 from lamina.model import Message, Opaque, Part, Role, Text, ToolCall, ToolResult
 from lamina.protocols import Parsed, ParseRequest
-from lamina_format_anthropic._blocks import MalformedError, content
+from lamina_format_anthropic._blocks import content
 from lamina_format_anthropic._rules import RESULTS, SERVER_CALLS
 
 _ROLES = ("user", "assistant", "system")
@@ -43,25 +44,16 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
         FormatError: Broken JSON, an unknown role, a message that cannot be read.
     """
     source = Source(request, max_record_bytes, tolerant=not request.strict)
-    talk, document = _Talk(), 0
-    for record in source.records(one=("system",)):
-        if record.damaged:
-            yield Parsed(None, record.raw, skipped=DAMAGED, line=record.line, damaged=True, torn=record.torn)
-            continue
-        if record.document != document:
-            talk, document = _Talk(), record.document
-        skipped: str | None = None
-        try:
-            if record.key == "system":
-                messages: tuple[Message, ...] = (Message("system", tuple(content(record.value))),)
-            else:
-                messages, skipped = _messages(record.value, talk)
-        except MalformedError as error:
-            raise FormatError(f"{error}{record.place}", request.source, record.line) from None
-        yield Parsed(session=record.session, raw=record.raw, messages=messages, skipped=skipped, line=record.line)
+    return forms.read(source, source.records(one=("system",)), _Talk, _record)
 
 
-def _messages(value: Any, talk: _Talk) -> tuple[tuple[Message, ...], str | None]:
+def _record(record: Record, talk: _Talk) -> Said:
+    if record.key == "system":
+        return (Message("system", tuple(content(record.value))),), None
+    return _messages(record.value, talk)
+
+
+def _messages(value: Any, talk: _Talk) -> Said:
     if not isinstance(value, dict):
         raise MalformedError(f"a message must be an object, not {type(value).__name__}")
     role, parts = value.get("role"), content(value.get("content"))
@@ -75,7 +67,7 @@ def _messages(value: Any, talk: _Talk) -> tuple[tuple[Message, ...], str | None]
             raise MalformedError(f"unknown role {role!r}; known: {', '.join(_ROLES)}")
 
 
-def _sorted(role: Role, parts: list[Part], talk: _Talk) -> tuple[tuple[Message, ...], str | None]:
+def _sorted(role: Role, parts: list[Part], talk: _Talk) -> Said:
     """The message that these parts are, results in one of their own before it, and why some say nothing."""
     said: list[Part] = []
     results: list[Part] = []

@@ -10,7 +10,7 @@ from typing import Any
 from lamina.kit.blocks import FAMILY
 from lamina.kit.sources import as_object
 from lamina.model import Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
-from lamina.verbatim import LeftOut, foreign, members
+from lamina.verbatim import Ids, LeftOut, foreign, members
 from lamina_format_claude_code._read import PROMPT
 
 _SPACE = uuid.UUID("6f3c1d0e-6a57-4c0a-9f5e-6c616d696e61")
@@ -32,11 +32,11 @@ def write(
         first: How many lines stand before.
         told: Collects what is left out.
     """
-    told = LeftOut() if told is None else told
+    told, ids = LeftOut() if told is None else told, Ids(plain=False)
     lines: list[dict[str, Any]] = []
     parent: str | None = None
     for message in messages:
-        blocks = [block for part in message.parts if (block := _block(part, told)) is not None]
+        blocks = [block for part in message.parts if (block := _block(part, told, ids)) is not None]
         told(*foreign(message.extra, FAMILY))
         if message.parts and not blocks:
             continue
@@ -50,7 +50,7 @@ def write(
 
 
 def _said(message: Message, blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    content: str | list[dict[str, Any]] = blocks
+    content: str | list[dict[str, Any]] = blocks or ""
     match message.parts:
         case (Text(text) as part,) if message.role != "assistant" and not part.extra:
             content = text
@@ -71,10 +71,10 @@ def _stamp(message: Message) -> dict[str, Any]:
     return {"timestamp": at.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
 
 
-def _block(part: Part, told: LeftOut) -> dict[str, Any] | None:
+def _block(part: Part, told: LeftOut, ids: Ids) -> dict[str, Any] | None:
     if isinstance(part, Opaque):
         return _opaque(part, told)
-    made = _own(part, told)
+    made = _own(part, told, ids)
     if made is None:
         told("reasoning")
         return None
@@ -82,18 +82,23 @@ def _block(part: Part, told: LeftOut) -> dict[str, Any] | None:
     return {**made, **members(part.extra, FAMILY)}
 
 
-def _own(part: Part, told: LeftOut) -> dict[str, Any] | None:
+def _own(part: Part, told: LeftOut, ids: Ids) -> dict[str, Any] | None:
     match part:
         case Text(text):
             return {"type": "text", "text": text}
         case ToolCall(call_id, name, args):
             given = as_object(args)
-            return {"type": "tool_use", "id": call_id, "name": name, "input": args if given is None else given}
+            return {
+                "type": "tool_use",
+                "id": ids.call(call_id),
+                "name": name,
+                "input": args if given is None else given,
+            }
         case ToolResult(call_id, text, error, images):
             inner = part.blocks or (*((Text(text),) if images else ()), *images)
-            blocks = [block for shown in inner if (block := _block(shown, told)) is not None]
+            blocks = [block for shown in inner if (block := _block(shown, told, ids)) is not None]
             content: str | list[dict[str, Any]] = blocks or text
-            made = {"type": "tool_result", "tool_use_id": call_id, "content": content}
+            made = {"type": "tool_result", "tool_use_id": ids.result(call_id), "content": content}
             return made | {"is_error": True} if error else made
         case Image():
             return _image(part)

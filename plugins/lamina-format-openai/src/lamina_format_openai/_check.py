@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lamina.kit.forms import is_torn
 from lamina_format_openai._rules import ID_CHARS, KNOWN, NAME_CHARS, PARTS, SPEAKER, URL, is_json
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
-_LONE = re.compile("[\ud800-\udfff]")
 
 
 def faults(messages: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -28,7 +28,7 @@ def faults(messages: Sequence[Mapping[str, Any]]) -> list[str]:
     waiting: dict[str, str] = {}
     for i, message in enumerate(messages):
         at, role = f"messages[{i}]", message.get("role")
-        if any(map(_LONE.search, _texts(message))):
+        if is_torn(message):
             found.append(f"{at}: half a surrogate pair")
         name = message.get("name")
         if name is not None and not (isinstance(name, str) and SPEAKER.fullmatch(name)):
@@ -45,17 +45,6 @@ def faults(messages: Sequence[Mapping[str, Any]]) -> list[str]:
         if calls is not None:
             found += _calls(calls, at, role, waiting)
     return found + [f"{made}: call {call_id!r} has no result" for call_id, made in waiting.items()]
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from _texts(item)
 
 
 def _result(message: Mapping[str, Any], at: str, waiting: dict[str, str]) -> list[str]:

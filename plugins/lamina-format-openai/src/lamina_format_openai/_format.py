@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from lamina.kit import harness
+from lamina.kit import forms, harness
 from lamina.kit.sources import MAX_RECORD_BYTES, peek
 from lamina.model import Message
 from lamina.protocols import ExportRequest, Parsed, ParseRequest, Passage, RenderRequest
@@ -75,24 +74,7 @@ class OpenAIFormat:
 
     def export(self, request: ExportRequest) -> bytes:
         """One conversation, ``{"id": …, "messages": […]}``: on one line unless a source record has several."""
-        pieces: list[bytes] = []
-        foreign: list[Message] = []
-
-        def flush() -> None:
-            pieces.extend(json.dumps(m, ensure_ascii=False).encode() for m in write(foreign, kept=True))
-            foreign.clear()
-
-        for raw, messages in request.records:
-            if not (request.own and raw is not None):
-                foreign.extend(messages)
-                continue
-            if raw.startswith(b"\0"):
-                continue  # zeros that stood between records: no document can hold them
-            flush()
-            pieces.append(raw)
-        flush()
-        name = json.dumps(request.session, ensure_ascii=False).encode()
-        return b'{"id": ' + name + b', "messages": [' + b", ".join(pieces) + b"]}\n"
+        return forms.document(request, lambda messages: write(messages, kept=True))
 
 
 def _messages(value: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import evolve
 
 from lamina.kit.documents import pages
+from lamina.kit.forms import MalformedError
 from lamina.kit.sources import arguments
 from lamina.model import Extra, Image, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.verbatim import extra, unmarked
@@ -15,10 +16,6 @@ from lamina_format_openai._rules import FAMILY
 
 _BLOCKS = "anthropic"
 """Histories of mixed origin hold blocks of this family in their content."""
-
-
-class MalformedError(Exception):
-    """Why a message cannot be read; the caller adds the place."""
 
 
 def content(value: Any) -> list[Part]:

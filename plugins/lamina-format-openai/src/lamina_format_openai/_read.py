@@ -7,12 +7,13 @@ from typing import Any
 
 from attrs import evolve
 
-from lamina.errors import FormatError
-from lamina.kit.sources import DAMAGED, ORPHAN, Calls, Source, arguments
+from lamina.kit import forms
+from lamina.kit.forms import MalformedError, Said, sorted_out
+from lamina.kit.sources import ORPHAN, Calls, Source, arguments
 from lamina.model import Extra, Image, Message, Opaque, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from lamina.protocols import Parsed, ParseRequest
 from lamina.verbatim import extra
-from lamina_format_openai._parts import MalformedError, content
+from lamina_format_openai._parts import content
 from lamina_format_openai._rules import FAMILY
 
 _ROLES: dict[str, Role] = {
@@ -42,21 +43,10 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
         FormatError: Broken JSON, an unknown role, a message that cannot be read.
     """
     source = Source(request, max_record_bytes, tolerant=not request.strict)
-    calls, document = Calls(), 0
-    for record in source.records():
-        if record.damaged:
-            yield Parsed(None, record.raw, skipped=DAMAGED, line=record.line, damaged=True, torn=record.torn)
-            continue
-        if record.document != document:
-            calls, document = Calls(), record.document
-        try:
-            messages, skipped = _messages(record.value, calls)
-        except MalformedError as error:
-            raise FormatError(f"{error}{record.place}", request.source, record.line) from None
-        yield Parsed(session=record.session, raw=record.raw, messages=messages, skipped=skipped, line=record.line)
+    return forms.read(source, source.records(), Calls, lambda record, calls: _messages(record.value, calls))
 
 
-def _messages(value: Any, calls: Calls) -> tuple[tuple[Message, ...], str | None]:
+def _messages(value: Any, calls: Calls) -> Said:
     """The messages of a record, and why a part of it says nothing."""
     if not isinstance(value, dict):
         raise MalformedError(f"a message must be an object, not {type(value).__name__}")
@@ -70,7 +60,7 @@ def _messages(value: Any, calls: Calls) -> tuple[tuple[Message, ...], str | None
         return ((Message("tool", results),) if results else ()), ORPHAN if orphans else None
     if role == "assistant":
         parts = _assistant(value, parts)
-    return _sorted(role, parts, calls, _members(value, name))
+    return sorted_out(role, parts, calls, _members(value, name))
 
 
 def _members(value: dict[str, Any], role: Any) -> Extra:
@@ -82,31 +72,6 @@ def _members(value: dict[str, Any], role: Any) -> Extra:
         known.add("function_call")
     found = extra(FAMILY, value, known)
     return {FAMILY: {**found.get(FAMILY, {}), "role": role}} if role == "developer" else found
-
-
-def _sorted(role: Role, parts: list[Part], calls: Calls, more: Extra) -> tuple[tuple[Message, ...], str | None]:
-    """The message that these parts are, and results that stand among them in one of their own before it."""
-    said: list[Part] = []
-    results: list[Part] = []
-    orphans = 0
-    for part in parts:
-        match part:
-            case ToolCall() if role == "assistant":
-                said.append(evolve(part, id=calls.call(part.id or "call", part.name)))
-            case ToolResult() if role == "user":
-                unique = calls.result(part.call_id) or calls.repeated(part.call_id)
-                if unique is None:
-                    orphans += 1
-                else:
-                    results.append(evolve(part, call_id=unique))
-            case ToolCall() | ToolResult():
-                raise MalformedError(f"a message of role {role!r} cannot hold a {type(part).__name__}")
-            case _:
-                said.append(part)
-    made = (Message("tool", tuple(results)),) if results else ()
-    if said or not (results or orphans):
-        made = (*made, Message(role, tuple(said), extra=more))
-    return made, ORPHAN if orphans else None
 
 
 def _assistant(value: dict[str, Any], parts: list[Part]) -> list[Part]:

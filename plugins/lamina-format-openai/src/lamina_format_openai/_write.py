@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import attrs
-
+from lamina.kit.forms import joined
 from lamina.kit.images import mended, readable
 from lamina.model import Extra, Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.rendering import OPENING
@@ -33,20 +32,9 @@ def write(
         piece: Whether they are a piece of a conversation, of which nothing may remain.
         kept: Whether they are written to be kept, and not to be sent: images stay then, whatever the API takes.
     """
-    writer, given = _Writer(LeftOut() if told is None else told, kept), _joined(messages)
+    writer, given = _Writer(LeftOut() if told is None else told, kept), joined(messages)
     made = [one for message in given for one in writer.messages(message)]
     return made or ([] if piece or kept else [{"role": "user", "content": OPENING} for _ in given[:1]])
-
-
-def _joined(messages: Iterable[Message]) -> list[Message]:
-    joined: list[Message] = []
-    for message in messages:
-        last = joined[-1] if joined else None
-        if last and message.role == last.role == "assistant" and message.group and message.group == last.group:
-            joined[-1] = attrs.evolve(last, parts=last.parts + message.parts, extra={**last.extra, **message.extra})
-        else:
-            joined.append(message)
-    return joined
 
 
 class _Writer:
