@@ -93,9 +93,10 @@ def pythons(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what a turn costs, as ratios in one run; takes some minutes."""
-    install(session, "bench")
+    """Measure what a turn and the storage cost, as ratios in one run; takes some minutes."""
+    install(session, "bench", "test")
     session.run("python", "tests/performance/bench_turns.py", *session.posargs)
+    session.run("python", "tests/performance/bench_storage.py", success_codes=[0, 1])
 
 
 @nox.session

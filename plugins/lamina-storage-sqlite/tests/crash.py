@@ -13,10 +13,10 @@ from pathlib import Path
 
 from lamina.protocols import Commit, Get
 from lamina.testing import LoneHost
-from lamina_storage_sqlite import SqliteSettings, _storage, open_sqlite
+from lamina_storage_sqlite import SqliteSettings, _lanes, open_sqlite
 
 # Copy the log into the file every few commits, so that kills fall into that, too.
-_storage._CHECKPOINT_PAGES = 40
+_lanes.CHECKPOINT_PAGES = 40
 
 
 async def write(path, round_, seed, acknowledge):

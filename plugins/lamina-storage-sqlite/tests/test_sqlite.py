@@ -10,7 +10,7 @@ import pytest
 from lamina.errors import IntegrityError, StorageError
 from lamina.protocols import Commit, Get, Scan
 from lamina.testing import LoneHost
-from lamina_storage_sqlite import SqliteSettings, _storage, open_sqlite
+from lamina_storage_sqlite import SqliteSettings, _lanes, open_sqlite
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_newer_schema_is_refused_with_both_versions(opened, path):
     asyncio.run(fill(opened))
     with connected(path) as other:
         other.execute("PRAGMA user_version = 7")
-    with pytest.raises(IntegrityError, match=r"lamina\.db has schema 7, .* knows schema 1: update"):
+    with pytest.raises(IntegrityError, match=r"lamina\.db has schema 7, .* knows schema 2: update"):
         asyncio.run(fill(opened))
     with connected(path) as other:
         assert other.execute("SELECT count(*) FROM records").fetchone() == (300,)
@@ -151,7 +151,7 @@ def test_the_event_loop_goes_on_during_a_large_commit(opened):
 
 
 def test_the_write_ahead_log_does_not_grow_for_ever(opened, path, monkeypatch):
-    monkeypatch.setattr(_storage, "_CHECKPOINT_PAGES", 50)
+    monkeypatch.setattr(_lanes, "CHECKPOINT_PAGES", 50)
 
     async def main():
         async with opened() as storage:
@@ -167,7 +167,7 @@ def test_what_is_asked_of_the_disk_is_what_sqlite_is_told(opened, synchronous):
     async def main():
         async with opened(synchronous=synchronous) as storage:
             await storage.commit(Commit(puts={"a": b"1"}))
-            level = await storage._writer.run(lambda c: c.execute("PRAGMA synchronous").fetchone()[0], small=True)
+            level = await storage._lane.run(lambda c: c.execute("PRAGMA synchronous").fetchone()[0], small=True)
             return level, [record.value for record in await storage.scan(Scan())]
 
     assert asyncio.run(main()) == ({"normal": 1, "full": 2}[synchronous], [b"1"])
