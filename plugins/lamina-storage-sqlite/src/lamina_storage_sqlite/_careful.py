@@ -6,16 +6,16 @@ Only where the fast way met damage, or by a check: it reads the table, not only 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from attrs import define, field
 
+from lamina.kit.tables import is_damage, readable_rows
 from lamina.protocols import Damage, Record, Scan
 from lamina_storage_sqlite._rows import Space, bounds_of
 
-_BATCH = 500
 _ROWS = """
 SELECT version, CAST(namespace AS BLOB), CAST(key AS BLOB), checksum, value FROM records NOT INDEXED
 WHERE version > ? ORDER BY version LIMIT ?
@@ -42,12 +42,6 @@ class Found:
         if found is None and self.hole:
             return Record(key=key, value=b"", version=0, damaged=f"{key!r} may be missing: {why}")
         return found
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Whether SQLite met a page or a text that cannot be."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "Could not decode" in str(error)
 
 
 def read(connection: sqlite3.Connection, space: Space, keys: Sequence[str], path: Path) -> list[Record | None]:
@@ -85,7 +79,7 @@ def check(connection: sqlite3.Connection, path: Path, limit: int) -> list[Damage
     except sqlite3.Error as error:
         damages.append(Damage(what=f"{path}: {error}; restore a backup"))
     lost: list[int] = []
-    for version, namespace, key, checksum, value in _rows(connection, lost.append):
+    for version, namespace, key, checksum, value in readable_rows(connection, _ROWS, lost.append):
         name, text = _text(namespace), _text(key)
         if not _is_whole(Space(name), text, checksum, value):
             what = f"{path}: record {text!r} of namespace {name!r} is damaged (row {version}); {_REMEDY}"
@@ -100,7 +94,7 @@ def _find(connection: sqlite3.Connection, space: Space, path: Path) -> Found:
     found, lost = Found(), list[int]()
     versions: set[int] = set()
     broken: dict[int, str] = {}
-    for version, namespace, key, checksum, value in _rows(connection, lost.append):
+    for version, namespace, key, checksum, value in readable_rows(connection, _ROWS, lost.append):
         name, text = _text(namespace), _text(key)
         if _is_whole(space, text, checksum, value):
             found.whole[text] = Record(key=text, value=value, version=version)  # the last one is the newest
@@ -123,68 +117,6 @@ def _find(connection: sqlite3.Connection, space: Space, path: Path) -> Found:
             found.damaged[text] = Record(key=text, value=b"", version=version, damaged=why)
     found.hole = bool(lost) and not index_is_whole
     return found
-
-
-def _rows(connection: sqlite3.Connection, lose: Callable[[int], None]) -> Iterator[tuple[Any, ...]]:
-    """Every row of the table that can be read, by version; ``lose`` is told after which one some cannot."""
-    last = 0
-    while True:
-        try:
-            # By the batch: an error takes only what comes behind it in the same one.
-            batch = connection.execute(_ROWS, (last, _BATCH)).fetchall()
-        except sqlite3.Error as error:
-            if not is_damage(error):
-                raise
-            batch = _before_error(connection, last)
-            if not batch:
-                lose(last)
-                behind = _behind_error(connection, last)
-                if behind is None:
-                    return
-                last = behind
-                continue
-        yield from batch
-        if not batch:
-            return
-        last = batch[-1][0]
-
-
-def _before_error(connection: sqlite3.Connection, last: int) -> list[tuple[Any, ...]]:
-    """The rows up to the one that cannot be read."""
-    rows: list[tuple[Any, ...]] = []
-    try:
-        rows.extend(connection.execute(_ROWS, (last, _BATCH)))
-    except sqlite3.Error as error:
-        if not is_damage(error):
-            raise
-    return rows
-
-
-def _behind_error(connection: sqlite3.Connection, last: int) -> int | None:
-    """The version behind which the next row can be read again, found by steps that grow, then by halves."""
-    highest, step = 2**62, 1
-    while last + step < highest and not _is_readable(connection, last + step):
-        step *= 2
-    if last + step >= highest:
-        return None
-    low, high = last + step // 2, last + step
-    while low < high:
-        middle = (low + high) // 2
-        if _is_readable(connection, middle):
-            high = middle
-        else:
-            low = middle + 1
-    return high
-
-
-def _is_readable(connection: sqlite3.Connection, after: int) -> bool:
-    try:
-        connection.execute(_ROWS, (after, 1)).fetchall()
-    except sqlite3.Error as error:
-        if not is_damage(error):
-            raise
-        return False
-    return True
 
 
 def _is_whole(space: Space, key: str, checksum: Any, value: Any) -> bool:

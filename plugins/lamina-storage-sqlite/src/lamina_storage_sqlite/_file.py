@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sqlite3
 import tempfile
 import time
@@ -15,7 +14,8 @@ from urllib.parse import quote
 from attrs import define, evolve, frozen
 
 from lamina.errors import IntegrityError, StorageError
-from lamina_storage_sqlite import _careful, _rows, _wal
+from lamina.kit import tables
+from lamina_storage_sqlite import _careful, _rows
 
 SCHEMA = 2
 """Version of the schema, kept in the file's ``user_version``. Version 1 had no checksums."""
@@ -73,43 +73,20 @@ def open_file(opening: Opening) -> Opened:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
             _make(opening)
-        _check_size(path)
+        # A new file has its name only once it is a database, so a shorter one has lost what it held.
+        tables.check_size(path)
         if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
             return _open_both(opening)
     except (sqlite3.OperationalError, OSError) as error:
-        if not (path.is_file() and _is_unwritable(error)):
+        if not (path.is_file() and tables.is_unwritable(error)):
             raise
     except sqlite3.DatabaseError as error:
-        missing = _careful.is_damage(error) and _missing_bytes(path)
+        missing = tables.is_damage(error) and tables.missing_bytes(path)
         if not missing:
             raise
         opening.logger.warning("the file is cut off: only read", path=str(path), missing_bytes=missing)
-        return _open_copy(opening, f"it was cut off, {missing} bytes are missing; restore a backup", missing)
+        return _open_copy(opening, f"it was cut off, {missing} bytes are missing; restore a backup")
     return _open_reading(opening)
-
-
-def _is_unwritable(error: Exception) -> bool:
-    """Whether what failed was the writing: a folder, a file, a file system or a disk that takes nothing more."""
-    if isinstance(error, OSError):
-        return True
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_PERM,
-    )
-
-
-def _check_size(path: Path) -> None:
-    # A new file appears under its name only once it is a database, so a shorter one has lost what it held.
-    size = path.stat().st_size
-    if path.is_file() and size < 512:
-        raise IntegrityError(
-            f"{path} has {size} bytes, which is no database: it was cut off, or something else made it; restore a "
-            "backup, or delete it to begin with an empty one"
-        )
 
 
 # -------------------------------------------------------------------------------------------------------- making
@@ -122,20 +99,15 @@ def _make(opening: Opening) -> None:
         IntegrityError: A log with commits lies there, so the database was removed, not never made.
     """
     path = opening.path
-    wal = _wal.side_file(path, "-wal")
-    if wal.exists() and wal.stat().st_size > 0:
-        raise IntegrityError(
-            f"{path} is missing, but {wal.name} beside it holds commits: restore the file, or delete {wal.name} to begin "
-            "with an empty database"
-        )
-    made = _new_file(path)
+    tables.check_missing(path)
+    made = tables.new_file(path)
     try:
         connection = _connect(made, opening.timeout_s)
         try:
             _create(connection)
         finally:
             connection.close()
-        _give_name(made, path)
+        tables.give_name(made, path)
     except FileExistsError:
         pass  # another process was first
     finally:
@@ -153,26 +125,6 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     connection.execute(f"PRAGMA user_version = {SCHEMA}")
     connection.execute("COMMIT")
-
-
-def _new_file(path: Path) -> Path:
-    """An empty file beside ``path`` that only its owner may read; SQLite gives its side files the same mode."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
-    os.close(descriptor)
-    return Path(name)
-
-
-def _give_name(made: Path, path: Path) -> None:
-    """Give a whole file its name, unless there is one of that name."""
-    try:
-        os.link(made, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        # A file system without links. Another process may come between.
-        if path.exists():
-            raise FileExistsError(path) from None
-        made.rename(path)
 
 
 # ------------------------------------------------------------------------------------------------------- opening
@@ -231,7 +183,7 @@ def _set_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
         try:
             (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         except sqlite3.OperationalError as error:
-            if not is_busy(error) or time.monotonic() > until:
+            if not tables.is_busy(error) or time.monotonic() > until:
                 raise
             time.sleep(0.005)
             continue
@@ -241,9 +193,9 @@ def _set_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
 
 
 def _tell_lost(opening: Opening) -> None:
-    lost = _wal.lost_commits(opening.path)
+    lost = tables.lost_commits(opening.path)
     if lost:
-        kept = _wal.keep_damaged(opening.path)
+        kept = tables.keep_damaged(opening.path)
         opening.logger.warning("the write-ahead log is damaged: commits are lost", path=str(opening.path), commits=lost, log=str(kept))  # fmt: skip
 
 
@@ -256,7 +208,7 @@ def _open_reading(opening: Opening) -> Opened:
     SQLite reads a file in WAL mode only if there are, or it can make, side files; without a log there is nothing in
     them, and with one a copy of both is read.
     """
-    path, wal = opening.path, _wal.side_file(opening.path, "-wal")
+    path, wal = opening.path, tables.side_file(opening.path, "-wal")
     with contextlib.suppress(sqlite3.OperationalError):
         return _opened_reading(f"file:{quote(str(path))}?mode=ro", opening)
     if not (wal.exists() and wal.stat().st_size > 0):
@@ -265,16 +217,12 @@ def _open_reading(opening: Opening) -> Opened:
     return _open_copy(opening)
 
 
-def _open_copy(opening: Opening, why: str | None = None, missing_bytes: int = 0) -> Opened:
+def _open_copy(opening: Opening, why: str | None = None) -> Opened:
     """Read a copy of the file and its log, with zeros where its end is missing."""
     path = opening.path
     folder = tempfile.TemporaryDirectory(prefix="lamina-")
     try:
-        copy = Path(folder.name) / path.name
-        for file in (path, _wal.side_file(path, "-wal")):
-            if file.exists():
-                shutil.copyfile(file, copy.with_name(file.name))
-        os.truncate(copy, copy.stat().st_size + missing_bytes)
+        copy = tables.copied(path, Path(folder.name))
         opened = _open_both(evolve(opening, path=copy))
     except BaseException:
         folder.cleanup()
@@ -283,16 +231,6 @@ def _open_copy(opening: Opening, why: str | None = None, missing_bytes: int = 0)
         opened.writer.close()
     read = Opened(path=path, reader=opened.reader, writer=None, copy=folder)
     return read if why is None else evolve(read, why=why)
-
-
-def _missing_bytes(path: Path) -> int:
-    """How much shorter the file is than its head says; SQLite reads nothing of such a file."""
-    with path.open("rb") as file:
-        head = file.read(100)
-    page_size, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
-    said = pages * (65536 if page_size == 1 else page_size)
-    # A head that says nonsense is damaged itself.
-    return max(0, said - path.stat().st_size) if said < 2**40 else 0
 
 
 class _OlderError(sqlite3.OperationalError):
@@ -324,7 +262,7 @@ def _migrate(connection: sqlite3.Connection, opening: Opening) -> None:
     try:
         # Another process may have been first.
         if _check_known(connection, path) < SCHEMA:
-            kept = _wal.side_file(path, ".schema-1.backup")
+            kept = tables.side_file(path, ".schema-1.backup")
             with contextlib.suppress(FileExistsError):
                 # Nobody else can write now, so the copy is what will be changed.
                 copy_to(path, kept, opening.timeout_s)
@@ -381,38 +319,17 @@ def copy_to(path: Path, target: Path, timeout_s: float) -> None:
 
 def copy_from(source: sqlite3.Connection, path: Path, target: Path, timeout_s: float) -> None:
     """The same by a connection that is there."""
-    if target.exists():
-        raise FileExistsError(f"{target} is there already; a copy never replaces anything")
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = _new_file(target)
-    try:
-        source.execute("PRAGMA query_only = 0")
-        # Unlike a copy of pages it takes nothing along that was deleted.
-        source.execute("VACUUM INTO ?", (str(made),))
-        _check_copy(made, path, timeout_s)
-        _sync(made)
-        _give_name(made, target)
-    finally:
-        made.unlink(missing_ok=True)
 
+    def check(made: Path) -> None:
+        copy = _connect(made, timeout_s)
+        try:
+            damages = _careful.check(copy, path, 1) if _check_known(copy, path) == SCHEMA else []
+        finally:
+            copy.close()
+        if damages:
+            raise IntegrityError(f"not copied: {damages[0].what}")
 
-def _check_copy(made: Path, path: Path, timeout_s: float) -> None:
-    copy = _connect(made, timeout_s)
-    try:
-        if _check_known(copy, path) == SCHEMA:
-            damages = _careful.check(copy, path, 1)
-            if damages:
-                raise IntegrityError(f"not copied: {damages[0].what}")
-    finally:
-        copy.close()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    tables.vacuum_into(source, target, check)
 
 
 def scrub(connection: sqlite3.Connection) -> None:
@@ -438,19 +355,14 @@ def checkpoint(connection: sqlite3.Connection) -> None:
 # -------------------------------------------------------------------------------------------------------- errors
 
 
-def is_busy(error: sqlite3.Error) -> bool:
-    """Whether another connection holds the lock."""
-    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
 def translated(error: Exception, path: Path, timeout_s: float) -> StorageError:
     """The error of SQLite or the system, as lamina says it, with the remedy."""
-    if isinstance(error, sqlite3.Error) and _careful.is_damage(error):
+    if isinstance(error, sqlite3.Error) and tables.is_damage(error):
         return IntegrityError(
             f"{path} is damaged ({error}); restore a copy, or save what can be read: "
             f"sqlite3 '{path}' .recover | sqlite3 recovered.db"
         )
-    if isinstance(error, sqlite3.Error) and is_busy(error):
+    if isinstance(error, sqlite3.Error) and tables.is_busy(error):
         return StorageError(
             f"{path} stayed locked by another process for {timeout_s:g} s; nothing was written; end that process, "
             "or raise busy_timeout_s"

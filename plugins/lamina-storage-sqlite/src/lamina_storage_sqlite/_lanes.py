@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lamina.errors import StorageError
+from lamina.kit import tables
 from lamina.protocols import Commit
 from lamina_storage_sqlite import _file, _rows
 
@@ -56,7 +57,7 @@ class Lane:
             try:
                 return work(self._connection)
             except sqlite3.Error as error:
-                if not _file.is_busy(error):
+                if not tables.is_busy(error):
                     raise self.translated(error) from error
         # Shielded, because a cancelled future would seem done while its thread still uses the connection.
         return await asyncio.shield(asyncio.wrap_future(self.submit(work)))
@@ -131,7 +132,7 @@ class Writer:
             try:
                 (outcome,) = self._lane.here(partial(_rows.write, space=self._space, requests=(request,)))
             except sqlite3.Error as error:
-                if not _file.is_busy(error):
+                if not tables.is_busy(error):
                     raise self._lane.translated(error) from error
             else:
                 if isinstance(outcome, Exception):
@@ -185,7 +186,7 @@ class Writer:
                 self._settle(group, self._lane.here(work))
                 return
             except sqlite3.Error as error:
-                if not _file.is_busy(error):
+                if not tables.is_busy(error):
                     self._settle(group, [error] * len(group))
                     return
         self._is_writing = True
@@ -222,6 +223,6 @@ def _write_and_checkpoint(connection: sqlite3.Connection, work: Work[Outcomes]) 
         _file.checkpoint(connection)
     except sqlite3.OperationalError as error:
         # The commits stand; the log is copied another time.
-        if not _file.is_busy(error):
+        if not tables.is_busy(error):
             raise StorageError(f"committed, but the write-ahead log cannot be copied into the file: {error}") from error
     return outcomes

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lamina.errors import ClosedError, IntegrityError, StorageError
 from lamina.host import Host
+from lamina.kit import tables
 from lamina.kit.keys import check_commit, check_keys, check_scan, check_text
 from lamina.protocols import (
     BackupRequest,
@@ -28,7 +29,7 @@ from lamina.protocols import (
     SizeRequest,
     WatchRequest,
 )
-from lamina_storage_sqlite import _careful, _file, _lanes, _rows, _wal
+from lamina_storage_sqlite import _careful, _file, _lanes, _rows
 
 if TYPE_CHECKING:
     from lamina_storage_sqlite import SqliteSettings
@@ -169,7 +170,7 @@ class SqliteStorage:
     async def check(self, request: CheckRequest) -> Sequence[Damage]:
         """Read everything, on a thread, and name what is damaged."""
         self._check_open()
-        kept = _wal.kept_logs(self._path)
+        kept = tables.kept_logs(self._path)
         found = [Damage(what=f"{log}: commits that were lost with a damaged write-ahead log; delete it once that is known") for log in kept]  # fmt: skip
         found += await self._reader.run(partial(_careful.check, path=self._path, limit=request.limit), small=False)
         return found[: request.limit]
