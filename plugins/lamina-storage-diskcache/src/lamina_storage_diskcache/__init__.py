@@ -22,6 +22,8 @@ class DiskcacheSettings:
     """The folder, created if missing (mode 0700); relative ones lie in lamina's home folder."""
     busy_timeout_s: float = field(default=5.0, validator=[validators.ge(0), validators.le(3600)])
     """How long a commit waits for another process that is writing, in seconds (opening: up to 60, by diskcache)."""
+    watch_s: float = field(default=0.1, validator=[validators.gt(0), validators.le(3600)])
+    """How often others' changes are looked for while someone watches, in seconds."""
 
 
 @asynccontextmanager
@@ -34,7 +36,7 @@ async def open_diskcache(settings: DiskcacheSettings, host: Host) -> AsyncIterat
     """
     from lamina_storage_diskcache._storage import DiskcacheStorage
 
-    storage = DiskcacheStorage(host.path(settings.path), settings.busy_timeout_s, host)
+    storage = DiskcacheStorage(settings, host)
     try:
         await storage.open()
         yield storage
