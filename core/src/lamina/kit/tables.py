@@ -282,12 +282,20 @@ def readable_rows(
 def _before_error(connection: sqlite3.Connection, statement: str, last: int) -> list[tuple[Any, ...]]:
     """The rows up to the one that cannot be read."""
     rows: list[tuple[Any, ...]] = []
-    try:
-        rows.extend(connection.execute(statement, (last, _BATCH)))
-    except sqlite3.Error as error:
-        if not is_damage(error):
-            raise
-    return rows
+    limit = _BATCH
+    while True:
+        try:
+            before = len(rows)
+            rows.extend(connection.execute(statement, (rows[-1][0] if rows else last, limit)))
+            if len(rows) == before:
+                return rows
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
+            if limit == 1:
+                return rows
+            # A cursor looks one row ahead, so an error takes the row before it along, unless that is asked for alone.
+            limit = 1
 
 
 def _behind_error(connection: sqlite3.Connection, statement: str, last: int) -> int | None:

@@ -227,8 +227,8 @@ class DiskcacheStorage:
                 self._make()
             tables.check_size(self._path)
             if os.access(self._path, os.W_OK) and os.access(self._folder, os.W_OK):
-                self._connect(self._folder)
                 self._tell_lost()
+                self._connect(self._folder)
                 return
             why = "its folder or file takes nothing more"
         except (sqlite3.DatabaseError, OSError) as error:
@@ -272,7 +272,7 @@ class DiskcacheStorage:
             )
         except (TypeError, AttributeError, KeyError, ValueError) as error:
             # diskcache takes the names and values of its settings from the file as they are.
-            raise IntegrityError(f"{self._folder} holds settings that diskcache cannot use ({error})") from error
+            raise IntegrityError(f"{self._path} holds settings that diskcache cannot use ({error})") from error
         self._table = _table.Table(self._cache, self._space, self._path)
         if new:
             _table.set_form(self._cache)
@@ -311,9 +311,17 @@ class DiskcacheStorage:
         self._logger.info("storage brought up to date", path=str(self._folder), form=_table.FORM, backup=str(kept))
 
     def _tell_lost(self) -> None:
-        lost = tables.lost_commits(self._path)
+        """Look at the write-ahead log before diskcache writes, which it does when it opens."""
+        if not tables.side_file(self._path, "-wal").exists():
+            return
+        connection = sqlite3.connect(self._path, timeout=self._timeout_s, isolation_level=None)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            lost = tables.lost_commits(self._path)
+            kept = tables.keep_damaged(self._path) if lost else None
+        finally:
+            connection.close()
         if lost:
-            kept = tables.keep_damaged(self._path)
             self._logger.warning("the write-ahead log is damaged: commits are lost", path=str(self._path), commits=lost, log=str(kept))  # fmt: skip
 
     def _close(self) -> None:
