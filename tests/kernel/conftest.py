@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from lamina.errors import ConflictError
 from lamina.hookspecs import hookimpl
 from lamina.outputs import text_output
 from lamina.protocols import (
+    Capability,
     Capacity,
     CounterInfo,
     Entry,
@@ -65,6 +67,39 @@ class DictStorage:
         return [Record(k, *self.data[k]) for k in found[: request.limit]]
 
 
+class Counting:
+    """Wraps a storage that processes share: counts the records that it gives, and lets the next commits go wrong."""
+
+    capabilities = frozenset({Capability.SHARED})
+
+    def __init__(self, storage):
+        self.storage, self.given, self.writes, self.plan = storage, 0, 0, []
+
+    async def commit(self, request):
+        what = self.plan.pop(0) if self.plan else None
+        if what == "lose":
+            raise ConflictError(list(request.expect))
+        if what == "before":
+            raise OSError("disk full")
+        versions = await self.storage.commit(request)
+        self.writes += 1
+        if what == "after":
+            raise OSError("connection lost")
+        if what == "cancelled":
+            raise asyncio.CancelledError
+        return versions
+
+    async def get(self, request):
+        found = await self.storage.get(request)
+        self.given += sum(record is not None for record in found)
+        return found
+
+    async def scan(self, request):
+        found = await self.storage.scan(request)
+        self.given += len(found)
+        return found
+
+
 class WordCounter:
     """A token is a word."""
 
@@ -105,6 +140,17 @@ class NewestPager:
             form = Verbatim() if page.id in pinned or at >= start else PagedOut()
             entries.append(Entry(page.id, page.id, offers[0] if offers and at == start else form, "newest"))
         return Plan(tuple(entries))
+
+
+class Admitting(NewestPager):
+    """Lets large pages in in a shorter form, besides."""
+
+    def large(self, budget):
+        return budget // 4
+
+    async def admit(self, request):
+        offers = await request.offer([request.page], [self.large(request.budget)])
+        return min(offers, key=lambda offer: offer.tokens) if offers else None
 
 
 class HeadCompressor:
@@ -245,6 +291,22 @@ class Parts:
         )
 
 
+def facts(session):
+    """All that the log says of a session."""
+    fold = session.book.fold
+    pages = fold.pages
+    return {
+        "pages": [(p.id, p.messages, p.message_tokens, p.part_tokens, p.pinned) for p in pages.all],
+        "kept": (list(pages.ids), list(pages.must), list(pages.asked), list(pages.sums), pages.next_id),
+        "records": [fold.records_of(id) for id in pages.ids],
+        "since": [fold.said_since(seq) for seq in range(fold.next + 1)],
+        "sources": (dict(fold.sources), fold.recorded, fold.digests, fold.next_source),
+        "marks": (dict(fold.faults), dict(fold.checkpoints), fold.state, fold.format, fold.source),
+        "counts": (fold.next, fold.messages, fold.rollbacks, fold.created_s, fold.updated_s),
+        "budget": fold.layout.budget,
+    }
+
+
 def catalogue_of(*given):
     """A catalogue of just these plugin objects."""
     catalogue = plugins.Catalogue()
@@ -268,4 +330,5 @@ def kernel(tmp_path_factory):
     opened.DictStorage, opened.WordIndex, opened.NewestPager = DictStorage, WordIndex, NewestPager
     opened.HeadCompressor, opened.catalogue_of, opened.NoSettings = HeadCompressor, catalogue_of, NoSettings
     opened.Parts, opened.SmallTier = Parts, SmallTier
+    opened.Counting, opened.facts, opened.Admitting = Counting, facts, Admitting
     return opened

@@ -96,7 +96,7 @@ def test_raw_has_the_original_and_the_export_what_is_stored(kernel):
         async with kernel(storage=storage) as ctx:
             session = await ctx.session("s")
             ctx.formats["plain"] = Plain()
-            session.book.format = "plain"
+            session.book.fold.format = "plain"
             await session.add(lamina.user("before"), lamina.user(LONE), lamina.user("after"))
             first = [await session.raw(page) for page in (1, 2, 3)], await session.export()
         async with kernel(storage=storage) as ctx:

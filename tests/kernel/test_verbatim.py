@@ -54,7 +54,8 @@ class TestTheLog:
             Text("a"), ToolCall("i", "n", "{}"), ToolResult("i", "x", False, (Image("image/png", "aGk="),)),
             Image("url", "u"), Reasoning("t", "s"), Opaque("k", {"a": 1}),
         )  # fmt: skip
-        assert encode(said) == old
+        assert msgspec.msgpack.decode(encode(said, 5.0)) == [2, "said", 5.0, *msgspec.msgpack.decode(old)[2:]]
+        assert decode("k", encode(said)) == said
 
 
 class TestCounting:
@@ -160,7 +161,7 @@ class TestTheLedger:
             async with kernel(storage=kernel.DictStorage()) as ctx:
                 ctx.formats.update(plain=Telling(), mute=object())
                 session = await ctx.session("s")
-                session.book.format = "plain"
+                session.book.fold.format = "plain"
                 await session.add(lamina.user("a"), Message("user", (Text("b"),), extra={"x": {"name": 1}}), lamina.user("c"))  # fmt: skip
                 return await session.window(500)
 

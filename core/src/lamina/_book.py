@@ -1,43 +1,35 @@
-"""What one session's log says, in memory: pages, layout, checkpoints; kept in step with the log.
+"""One session's log and what it says, kept in step with each other.
 
-A :class:`Book` is the only writer of its session's log. What is appended is applied first and written then, and where
-the write fails or its outcome is not known, only the log counts: the book is read again.
+A :class:`Book` is the only writer of its session's log. Records are made, then written, then taken in, by the code that
+takes them in when a session is opened. Where another process was first, or it is not known what became of a write, what
+the log holds beyond what is known is read and taken in, and no more than that.
 """
 
 from __future__ import annotations
 
 import asyncio
-import bisect
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
-from attrs import asdict, frozen
+from attrs import asdict, evolve, fields_dict, frozen
 
-from lamina._engine import Engine, Parts
-from lamina._log import SessionLog, segment
-from lamina._pages import Pages, message_counts
-from lamina._records import (
-    Admitted,
-    Checkpointed,
-    Compacted,
-    Faulted,
-    Forked,
-    Lived,
-    LogRecord,
-    Pinned,
-    RolledBack,
-    Said,
-    Sourced,
-)
-from lamina.errors import ConflictError
-from lamina.model import Message, Page
-from lamina.protocols import Capability, Commit, Storage
+from lamina._engine import Parts, Proposal
+from lamina._fold import Fold
+from lamina._log import Kept, SessionLog, segment
+from lamina._records import Forked, LogRecord, Recorded, RolledBack, Said
+from lamina.errors import ConflictError, IntegrityError, SessionStateError
+from lamina.gate import Gate
+from lamina.model import Page
+from lamina.protocols import Capability, Commit, Get, Record, Storage
 
 _RETRIES = 16
-"""So often a writer that lost to another one reads again and retries."""
+"""So often a writer that lost to another one reads what is new and retries."""
 
 TODO = "todo/"
 """Keys of the notes that tiers have to catch up with a session."""
+
+LISTING = 2
+"""Schema of the listing. The first one did not say how far in the log it had been made."""
 
 
 @frozen
@@ -52,11 +44,43 @@ class SessionInfo:
     tokens: int
     created_s: float
     updated_s: float
+    """When the session last changed; Unix seconds."""
     state: str
 
 
 Made = tuple[Sequence[LogRecord], Mapping[int, bytes]]
 """Records to append, and source bytes by number."""
+
+
+@frozen
+class Listed:
+    """A listing as it is stored."""
+
+    info: SessionInfo
+    next: int
+    """Sequence number of the first log record that it does not know of; 0 where it does not say."""
+    version: int | None
+    """Of the stored record; ``None`` where there is none."""
+
+    @classmethod
+    def of(cls, record: Record) -> Listed:
+        """The listing of this record.
+
+        Raises:
+            IntegrityError: Written by a newer release.
+        """
+        said = msgspec.msgpack.decode(record.value)
+        schema = said.pop("schema", 1)
+        if schema > LISTING:
+            raise IntegrityError(
+                f"{record.key}: written by a newer lamina (schema {schema}, this one reads {LISTING}); upgrade"
+            )
+        known = {name: said[name] for name in fields_dict(SessionInfo)}
+        return cls(SessionInfo(**known), said.get("next", 0), record.version)
+
+    def pack(self) -> bytes:
+        """The record's bytes."""
+        return msgspec.msgpack.encode({**asdict(self.info), "schema": LISTING, "next": self.next})
 
 
 @frozen
@@ -75,6 +99,11 @@ class Growth:
     """Whether there are records from ``next`` on already."""
 
 
+def listing_key(session: str) -> str:
+    """Where a session's listing is stored."""
+    return f"ses/{segment(session)}"
+
+
 class Book:
     """One session's log and what follows from it.
 
@@ -87,216 +116,215 @@ class Book:
     """
 
     def __init__(self, storage: Storage, parts: Parts, id: str, format: str, owing: bool) -> None:
-        self.id, self.format, self.source = id, format, ""
-        self.state = "open"
-        self.lock = asyncio.Lock()
-        """Held while the log and the pages change together."""
+        self.id = id
         self.log = SessionLog(storage, id)
+        self.lock = asyncio.Lock()
+        """Held while the log and what is known of it change together."""
         self._storage, self._parts, self._owing = storage, parts, owing
+        self._format, self._source = format, ""
+        self._gate = Gate(parts.count)
         # Where others may take the note away, it is written again with every message.
         self._shared = Capability.SHARED in storage.capabilities
         self._owed = False
         """Whether the note that tiers have to catch up is known to be there."""
         self._torn = False
-        """Whether a write was interrupted, so that only the log knows what is in it."""
-        self._created_s = parts.clock()
-        self._listed: bytes | None = None
-        self.engine = Engine(id, parts, self._fresh(), {}, self._save, lambda: self.format)
+        """Whether it is not known what became of a write."""
+        self._opened_s = parts.clock()
+        self._listed: Listed | None = None
+        self.fold = self._fresh()
 
-    def _fresh(self) -> Pages:
-        self.messages = 0
-        self.digests: list[bytes] = []
-        """Of the source records, in order."""
-        self.checkpoints: dict[str, int] = {}
-        self.seqs: dict[int, list[tuple[str, int]]] = {}
-        """Page to its records in the log (owner session, sequence number)."""
-        self._said_at: list[int] = []
-        """Sequence numbers of what was said, ascending; beside each, in the next list, a page that it belongs to."""
-        self._said_in: list[int] = []
-        self.recorded: set[tuple[str, int]] = set()
-        """Source records that are of a recording; others keep what a program added and no storage can hold."""
-        self.rollbacks = 0
-        """How often the session was rolled back; derived data is checked against it."""
-        return Pages(self._parts.count, self._parts.count.info)
+    def _fresh(self, epoch: int = 0) -> Fold:
+        return Fold(self.id, self._parts.count, self._gate, self._format, self._source, epoch)
 
     @property
     def info(self) -> SessionInfo:
         """What a listing says of the session."""
-        pages = self.engine.pages
+        fold = self.fold
+        before = self._listed.info if self._listed else None
+        # Logs of before records had times do not say it; listings do.
+        created_s = min([s for s in (fold.created_s, before.created_s if before else 0.0) if s], default=self._opened_s)
+        updated_s = max(fold.updated_s, before.updated_s if before else 0.0) or created_s
         return SessionInfo(
-            self.id, self.format, self.source, len(pages.all), self.messages, pages.sums[-1],
-            self._created_s, self._parts.clock(), self.state,
+            self.id, fold.format, fold.source, len(fold.pages.all), fold.messages, fold.pages.sums[-1],
+            created_s, updated_s, fold.state,
         )  # fmt: skip
 
-    async def load(self, info: bytes | None = None) -> None:
-        """Read the log; called by the context."""
-        if info is not None:
-            listed = msgspec.msgpack.decode(info)
-            self.format, self.source, self._created_s = listed["format"], listed["source"], listed["created_s"]
-            self._listed = info
-        await self.reload()
+    # ------------------------------------------------------------- reading
 
-    async def reload(self) -> None:
+    async def load(self, listing: Record) -> None:
+        """Read the log; called by the context.
+
+        Args:
+            listing: The session's, as it is stored.
+        """
+        self._listed = Listed.of(listing)
+        # Logs of before formats were recorded do not say it.
+        self._format, self._source = self._listed.info.format, self._listed.info.source
+        await self._reload()
+
+    async def _reload(self) -> None:
         """Read the log from the beginning; call it under the lock."""
-        records = await self.log.read()
-        self.engine.reset(self._fresh(), {})
-        self.state = "open"
-        for kept in records:
-            self._apply(kept.seq, kept.owner, kept.record)
-        self.engine.pages.next_id = max(self.engine.pages.next_id, self.log.highest_page + 1)
+        fold = self._fresh(self.fold.epoch + 1)
+        fold.take(await self.log.read())
+        self.fold = fold
         self._torn = False
 
-    def _apply(self, seq: int, owner: str, record: LogRecord) -> None:
-        engine = self.engine
-        match record:
-            case Said() as said:
-                counts: Sequence[int] = said.counts
-                if said.counter != self._parts.count.info.fingerprint:
-                    counts = message_counts(said.message, self._parts.count)
-                ids, changed = engine.pages.add(said.message, counts, said.pages)
-                self._note(seq, owner, said, ids, changed)
-            case Sourced(source, digest):
-                self.digests.append(digest)
-                self.recorded.add((owner, source))
-            case Compacted() | Admitted():
-                engine.restore(record)
-            case Pinned(page, pinned):
-                engine.pages.pin(page, pinned)
-                engine.stale = True
-            case Faulted(page):
-                engine.faults[page] = engine.faults.get(page, 0) + 1
-            case Checkpointed(name):
-                self.checkpoints[name] = seq
-            case Lived(state):
-                self.state = state
-            case RolledBack():
-                self.rollbacks += 1  # the log has left out what it voids
-            case Forked():
-                pass
+    async def _follow(self) -> None:
+        """Take in what the log holds beyond what is known; call it under the lock."""
+        if self._listed is None:
+            await self._read_listing()
+        await self._take(await self.log.tail(self.fold.next))
+        self._torn = False
 
-    def _note(self, seq: int, owner: str, said: Said, ids: Sequence[int], changed: Sequence[int]) -> None:
-        engine = self.engine
-        self.messages += 1
-        if self.state == "open":
-            self.state = "active"
-        if said.digest:
-            self.digests.append(said.digest)
-            self.recorded.add((owner, said.source or 0))
-        for page in ids:
-            self.seqs.setdefault(page, []).append((owner, seq))
-            self._said_at.append(seq)
-            self._said_in.append(page)
-            if said.source is not None:
-                sources = engine.pages.sources.setdefault(page, [])
-                if (owner, said.source) not in sources[-2:]:
-                    sources.append((owner, said.source))
-        engine.dirty.update(position for position in changed if position < engine.covered)
+    async def _take(self, records: Sequence[Kept]) -> None:
+        if records and not self.fold.take(records):
+            await self._reload()
 
     async def ready(self) -> None:
-        """Read the log again if a write was interrupted; call it under the lock."""
+        """Find out what became of a write that was interrupted."""
         if self._torn:
-            await self.reload()
+            async with self.lock:
+                await self._settle()
 
-    async def append(self, make: Callable[[], Made], *, void_plans: bool = False) -> None:
-        """Make records, apply them, write them; where another writer was first, read again and make them anew."""
+    async def _settle(self) -> None:
+        if self._torn:
+            await self._follow()
+
+    # ------------------------------------------------------------- writing
+
+    async def append(self, make: Callable[[], Made]) -> None:
+        """Make records, write them, take them in; where another writer was first, take in what it wrote and make anew.
+
+        Args:
+            make: Makes the records that come next by :attr:`fold`, and changes nothing.
+
+        Raises:
+            ConflictError: Others were first again and again. Nothing was written.
+        """
         async with self.lock:
-            for attempt in range(_RETRIES):
-                await self.ready()
-                self._torn = True  # until the write is known to have happened
+            for left in reversed(range(_RETRIES)):
+                await self._settle()
+                records, sources = make()
+                if not records and self._listed is not None:
+                    return
                 try:
-                    records, sources = make()
-                    listing = self._listing() if self._listed is None else {}
-                    beside = {**listing, **self._owe(records)}
-                    first = self.log.next
-                    await self.log.append(records, sources, beside)
+                    await self._write(self._stamped(records), sources)
                 except ConflictError:
-                    if attempt == _RETRIES - 1:
+                    await self._follow()
+                    if not left:
                         raise
-                    continue
-                self._torn = False
-                self.log.next_source += len(sources)
-                for seq, record in enumerate(records, start=first):
-                    if not isinstance(record, Said | Sourced):  # these were applied when they were made
-                        self._apply(seq, self.id, record)
-                if listing:
-                    self._listed = next(iter(listing.values()))
-                self._owed = self._owed or len(beside) > len(listing)
-                if void_plans:
-                    self.engine.epoch += 1
-                return
+                else:
+                    return
 
-    async def _save(self, record: Compacted | Admitted, epoch: int) -> bool:
+    async def commit(self, proposal: Proposal) -> bool:
+        """Write and take in what an engine proposes; false where the session changed meanwhile, and it is void."""
         async with self.lock:
-            if self._torn:
-                await self.reload()
-            if self.engine.epoch != epoch:
-                return False
-            try:
-                await self.log.append([record])
-            except ConflictError:
-                await self.reload()
-                return False
-            except BaseException:
-                self._torn = True
-                raise
-            return True
+            for _ in range(_RETRIES):
+                await self._settle()
+                if self.fold.epoch != proposal.epoch:
+                    return False
+                try:
+                    await self._write(self._stamped([proposal.record]), {})
+                except ConflictError:
+                    # Messages of others make no plan void: then it is written behind them.
+                    await self._follow()
+                else:
+                    return True
+            return False
 
-    def _owe(self, records: Sequence[LogRecord]) -> dict[str, bytes]:
+    async def begin_as(self, parent: Book) -> None:
+        """Make this session, which says nothing yet, a fork of another as that stands now.
+
+        Raises:
+            SessionStateError: Another process made this one meanwhile.
+        """
+        async with parent.lock:
+            await parent._settle()
+            first, said = parent.fold.next, parent.fold
+        records: list[LogRecord] = [Forked(parent.id, first - 1), Recorded(said.format, said.source)]
+        async with self.lock:
+            try:
+                await self._write(self._stamped(records, first), {})
+            except ConflictError as error:
+                raise SessionStateError(f"session {self.id!r} exists already; fork to another name") from error
+
+    def _stamped(self, records: Sequence[LogRecord], first: int | None = None) -> list[Kept]:
+        now = self._parts.clock()
+        start = self.fold.next if first is None else first
+        return [Kept(seq, self.id, record, now) for seq, record in enumerate(records, start=start)]
+
+    async def _write(self, records: Sequence[Kept], sources: Mapping[int, bytes]) -> None:
+        key, listing = listing_key(self.id), None if self._listed else Listed(self.info, 0, None)
+        beside = self._owe(records)
+        if listing is not None:
+            beside[key] = listing.pack()
+        self._torn = True
+        try:
+            versions = await self.log.append(records, sources, beside)
+        except ConflictError:
+            self._torn = False
+            raise
+        self._owed = self._owed or TODO + segment(self.id) in beside
+        if listing is not None:
+            self._listed = evolve(listing, version=versions[key])
+        await self._take(records)
+        self._torn = False
+        if listing is not None:  # which was made before there was anything to list
+            await self._list()
+
+    def _owe(self, records: Sequence[Kept]) -> dict[str, bytes]:
         """A note that tiers have to catch up with the log, written with what they have to catch up with."""
         if not self._owing or (self._owed and not self._shared):
             return {}
-        if not any(isinstance(record, Said | RolledBack | Forked) for record in records):
+        if not any(isinstance(kept.record, Said | RolledBack | Forked) for kept in records):
             return {}
-        return {f"{TODO}{segment(self.id)}": self.id.encode()}
+        return {TODO + segment(self.id): self.id.encode()}
+
+    # ------------------------------------------------------------- what others follow
 
     async def since(self, seq: int, rollbacks: int, limit: int) -> Growth:
         """What the log says from ``seq`` on, by whatever process, for the tiers; the next message leaves a new note.
+
+        Costs what is new: of the log what was not read yet, and the pages that were said in since.
 
         Args:
             seq: Sequence number of the first record that is wanted.
             rollbacks: How often the session had been rolled back when that was learned.
             limit: About so many records, unless it was rolled back since.
         """
-        # Under the lock, because what is being written is applied already and may yet fail.
         async with self.lock:
-            if self._torn or (self._shared and await self.log.grown()):
-                await self.reload()
+            if self._torn or self._shared:
+                await self._follow()
             self._owed = False
-            pages = self.engine.pages
-            known = rollbacks == self.rollbacks
-            start = bisect.bisect_left(self._said_at, seq) if known else 0
-            end = len(self._said_at)
-            if known and start + limit < end:
-                # What one record said of several pages stays together.
-                end = bisect.bisect_right(self._said_at, self._said_at[start + limit - 1])
+            fold, pages = self.fold, self.fold.pages
+            known = rollbacks == fold.rollbacks
+            ids, next = fold.said_since(seq, limit) if known else fold.said_since(0)
             found = []
-            for id in sorted(set(self._said_in[start:end])):
+            for id in ids:
                 position = pages.position(id)
                 if position is not None:
-                    found.append((pages.all[position], tuple(self.seqs[id])))
-            more = end < len(self._said_at)
-            next = self._said_at[end] if more else self.log.next
-            return Growth(found, next, self.rollbacks, None if known else frozenset(pages.ids), more)
-
-    def _listing(self) -> dict[str, bytes]:
-        return {f"ses/{segment(self.id)}": msgspec.msgpack.encode(asdict(self.info))}
+                    found.append((pages.all[position], fold.records_of(id)))
+            live = None if known else frozenset(pages.ids)
+            return Growth(found, next, fold.rollbacks, live, more=next < fold.next)
 
     async def flush(self) -> None:
         """Bring the listing up to date; called when the context closes and after imports."""
-        if self._listed is not None and not self._torn:
-            listing = self._listing()
-            await self._storage.commit(Commit(puts=listing))
-            self._listed = next(iter(listing.values()))
+        async with self.lock:
+            if not self._torn:
+                await self._list()
 
-    def said(self, seq: int, message: Message, source: int | None = None, digest: bytes = b"") -> Said:
-        """Take a message in, which was :func:`lamina._checking.checked`, as the record that is to be written at ``seq``.
+    async def _list(self) -> None:
+        """Write the listing, unless the one that is there knows as much of the log."""
+        key, said = listing_key(self.id), Listed(self.info, self.fold.next, None)
+        while self._listed is not None and self._listed.next < said.next:
+            try:
+                request = Commit(puts={key: said.pack()}, expect={key: self._listed.version})
+                versions = await self._storage.commit(request)
+            except ConflictError:
+                await self._read_listing()
+            else:
+                self._listed = evolve(said, version=versions[key])
 
-        Raises:
-            FormatError: A tool result answers no call.
-        """
-        engine, count = self.engine, self._parts.count
-        counts = message_counts(message, count)
-        ids, changed = engine.pages.add(message, counts)
-        said = Said(message, tuple(ids), counts, count.info.fingerprint, source, digest)
-        self._note(seq, self.id, said, ids, changed)
-        return said
+    async def _read_listing(self) -> None:
+        (record,) = await self._storage.get(Get(keys=[listing_key(self.id)]))
+        self._listed = None if record is None else Listed.of(record)

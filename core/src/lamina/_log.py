@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from attrs import frozen
 
-from lamina._records import Forked, LogRecord, RolledBack, Said, decode, encode
+from lamina._records import Forked, LogRecord, RolledBack, encode, stamped
 from lamina.errors import IntegrityError, UnknownSessionError
 from lamina.protocols import Commit, Get, Scan, Storage
 
 _BATCH = 1000
+_FIRST = 16
+"""So many records are asked for first where mostly few, or none, are new: a storage answers that at once."""
 _PACK_OVER = 512
 """Source records above this many bytes are deflated: recordings are repetitive JSON."""
 
@@ -56,10 +58,12 @@ class Kept:
     owner: str
     """The session whose log holds it: the session itself, or the one it was forked from."""
     record: LogRecord
+    when_s: float
+    """When it was made; 0 where it does not say."""
 
 
 class SessionLog:
-    """The log of one session.
+    """The log of one session; it holds nothing but where it is.
 
     Args:
         storage: Where it is kept.
@@ -68,82 +72,58 @@ class SessionLog:
 
     def __init__(self, storage: Storage, session: str) -> None:
         self.session = session
-        self.next = 0
-        """Sequence number of the next record."""
-        self.next_source = 0
-        """Number of the next source record."""
-        self.highest_page = 0
-        """The highest page id ever given in this session, rolled back ones included."""
         self._storage = storage
-        self._prefix = f"log/{segment(session)}/"
 
     async def append(
         self,
-        records: Sequence[LogRecord],
+        records: Sequence[Kept],
         sources: Mapping[int, bytes] | None = None,
         beside: Mapping[str, bytes] | None = None,
-    ) -> None:
+    ) -> Mapping[str, int]:
         """Write the records, the source bytes they refer to, and other keys beside them, whole or not at all.
+
+        Returns:
+            The version of every key that was written.
 
         Raises:
             ConflictError: Another writer was first.
         """
-        puts = {f"{self._prefix}{seq:012d}": encode(record) for seq, record in enumerate(records, start=self.next)}
+        puts = {self._key(self.session, kept.seq): encode(kept.record, kept.when_s) for kept in records}
         expect: dict[str, int | None] = dict.fromkeys(puts)
         for number, raw in (sources or {}).items():
             puts[self.source_key(self.session, number)] = pack(raw)
         puts.update(beside or {})
-        await self._storage.commit(Commit(puts=puts, expect=expect))
-        self.next += len(records)
+        return await self._storage.commit(Commit(puts=puts, expect=expect))
 
     async def read(self) -> list[Kept]:
-        """All records that count, in order, what was rolled back left out; a fork's begin with its parent's."""
-        records = [Kept(seq, self.session, record) async for seq, record in self._scan(self._prefix)]
-        self.next = records[-1].seq + 1 if records else 0
-        self.highest_page = self.next_source = 0
-        return await self._counted(records)
+        """All records, in order, also those that were rolled back; a fork's begin with its parent's."""
+        records = await self._range(self.session, _BATCH)
+        while records and isinstance(first := records[0].record, Forked):
+            before = await self._range(first.parent, _BATCH, to=first.to)
+            if not before:
+                raise UnknownSessionError(first.parent)
+            records = before + records
+        return records
 
-    async def grown(self) -> bool:
-        """Whether the log holds records that were not read or written here."""
-        after = f"{self._prefix}{self.next - 1:012d}" if self.next else None
-        return bool(await self._storage.scan(Scan(prefix=self._prefix, after=after, limit=1)))
+    async def tail(self, next: int) -> list[Kept]:
+        """The session's own records from this sequence number on; costs what is there."""
+        return await self._range(self.session, _FIRST, after=next - 1)
 
-    async def _counted(self, records: list[Kept]) -> list[Kept]:
+    async def _range(self, owner: str, first: int, *, after: int = -1, to: int | None = None) -> list[Kept]:
+        prefix = f"log/{segment(owner)}/"
         out: list[Kept] = []
-        for kept in records:
-            match kept.record:
-                case Forked(parent, to):
-                    prefix = f"log/{segment(parent)}/"
-                    before = [Kept(s, parent, r) async for s, r in self._scan(prefix) if s <= to]
-                    if not before:
-                        raise UnknownSessionError(parent)
-                    out = await self._counted(before)
-                case RolledBack(to):
-                    while out and out[-1].seq > to:
-                        out.pop()
-                case Said(pages=pages):
-                    # Ids of voided pages are never given again, so they are looked at before anything is dropped.
-                    self.highest_page = max(self.highest_page, *pages)
-            source = getattr(kept.record, "source", None)
-            if source is not None and kept.owner == self.session:
-                self.next_source = max(self.next_source, source + 1)
-            out.append(kept)
-        return out
-
-    async def _scan(self, prefix: str) -> AsyncIterator[tuple[int, LogRecord]]:
-        after: str | None = None
+        limit = first
         while True:
-            batch = await self._storage.scan(Scan(prefix=prefix, after=after, limit=_BATCH))
+            start = f"{prefix}{after:012d}" if after >= 0 else None
+            batch = await self._storage.scan(Scan(prefix=prefix, after=start, limit=limit))
             for stored in batch:
-                yield int(stored.key[len(prefix) :]), decode(stored.key, stored.value)
-            if len(batch) < _BATCH:
-                return
-            after = batch[-1].key
-
-    @staticmethod
-    def source_key(owner: str, number: int) -> str:
-        """Where a source record is stored."""
-        return f"src/{segment(owner)}/{number:012d}"
+                after = int(stored.key[len(prefix) :])
+                if to is not None and after > to:
+                    return out
+                out.append(Kept(after, owner, *stamped(stored.key, stored.value)))
+            if len(batch) < limit:
+                return out
+            limit = _BATCH
 
     async def sources(self, wanted: Sequence[tuple[str, int]]) -> list[bytes]:
         """Source records by (owner session, number), byte for byte."""
@@ -155,3 +135,24 @@ class SessionLog:
                 raise IntegrityError(f"{key}: source record missing; restore the store from a copy")
             out.append(unpack(key, record.value))
         return out
+
+    @staticmethod
+    def source_key(owner: str, number: int) -> str:
+        """Where a source record is stored."""
+        return f"src/{segment(owner)}/{number:012d}"
+
+    @staticmethod
+    def _key(owner: str, seq: int) -> str:
+        return f"log/{segment(owner)}/{seq:012d}"
+
+
+def voided(records: Sequence[Kept]) -> frozenset[int]:
+    """The sequence numbers of those among the records that a later one of them makes void."""
+    standing: list[int] = []
+    gone: set[int] = set()
+    for kept in records:
+        if isinstance(kept.record, RolledBack):
+            while standing and standing[-1] > kept.record.to:
+                gone.add(standing.pop())
+        standing.append(kept.seq)
+    return frozenset(gone)

@@ -13,21 +13,16 @@ from __future__ import annotations
 
 import bisect
 import json
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, overload
 
-from attrs import define, field
-
+from lamina._calls import Calls, Place
 from lamina._counting import CheckedCounter
-from lamina.errors import FormatError
 from lamina.model import Extra, Image, Message, Opaque, Page, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.protocols import CounterInfo
 
 NO_RESULT = "[no result]"
 T = TypeVar("T")
-
-Count = Callable[[Sequence[str]], Sequence[int]]
 
 
 def countable(part: Part) -> tuple[str, ...]:
@@ -175,152 +170,85 @@ def joined(first: Message, then: Message) -> Message:
     return Message(first.role, first.parts + then.parts, first.group, first.created_s, extra=extra)
 
 
-@define
-class _Draft:
-    """A page in the making: what arrived for it."""
-
-    id: int
-    head: Message
-    head_counts: tuple[int, ...]
-    head_extra: int
-    """Tokens of the head's own members."""
-    results: dict[int, tuple[ToolResult, int]] = field(factory=dict)
-    """Index of the call to the result that stands for it, and its tokens."""
-
-
 class Pages:
     """The pages of one session, kept up message by message."""
 
-    def __init__(self, count: Count, info: CounterInfo) -> None:
-        self.info = info
-        self._count = count
+    def __init__(self, count: CheckedCounter) -> None:
         self.all: list[Page] = []
         self.ids: list[int] = []
         self.must: list[int] = []
         """Ids of pinned and system pages, ascending."""
         self.asked: list[int] = []
         """Ids of the pages of role ``user``, ascending."""
-        self.pinned: set[int] = set()
         self.sums: list[int] = [0]
         """Tokens of all pages before each position."""
-        self.sources: dict[int, list[tuple[str, int]]] = {}
-        """Page to the source records (owner session, number) that it came from."""
+        self.calls = Calls()
         self.next_id = 1
-        self._open: dict[str, deque[tuple[int, int]]] = {}
-        """Call id to its unanswered uses (position of the page, index of the call)."""
-        self._answered: dict[str, tuple[int, int]] = {}
-        self._drafts: dict[int, _Draft] = {}
-        """Position to draft, for pages with calls."""
-        self._missing = self._no_result_tokens()
-
-    def _no_result_tokens(self) -> int:
-        return self._count([NO_RESULT])[0]
+        self._info: CounterInfo = count.info
+        self._missing: int = count([NO_RESULT])[0]
 
     def position(self, page: int) -> int | None:
-        """Where the page of this id stands, or ``None``."""
+        """Where the page stands in :attr:`all`."""
         at = bisect.bisect_left(self.ids, page)
         return at if at < len(self.ids) and self.ids[at] == page else None
 
-    def add(
-        self, message: Message, counts: Sequence[int], ids: Sequence[int] | None = None
-    ) -> tuple[list[int], list[int]]:
-        """Take a message in.
+    def add(self, message: Message, counts: Sequence[int], ids: Sequence[int]) -> list[int]:
+        """Take a message in; gives the positions of the pages that it changed or made.
 
         Args:
-            message: The message.
-            counts: Tokens of each of its parts; then, of a message with members of its own, theirs.
-            ids: The pages that it was logged under, when the log is read again.
-
-        Returns:
-            The ids that it belongs to (one per result of a tool message, else one), and the positions of the
-            pages that it changed or made.
-
-        Raises:
-            FormatError: A tool result answers no call. Nothing was changed.
+            message: One that was :func:`lamina._checking.checked`.
+            counts: What :func:`message_counts` gave for it.
+            ids: What :class:`Ahead` gave for it.
         """
         if message.role == "tool":
             return self._add_results(message, counts)
-        if self._continues(message):
-            position = len(self.all) - 1
-            draft = self._drafts.get(position) or self._draft_of(position)
-            shift = len(draft.head.calls)
-            draft.head = joined(draft.head, message)
-            draft.head_counts += tuple(counts[: len(message.parts)])
-            draft.head_extra += sum(counts[len(message.parts) :])
-            self._drafts[position] = draft
+        n_parts = len(message.parts)
+        head, its_counts, members = message, tuple(counts[:n_parts]), sum(counts[n_parts:])
+        if self.all and continues(self.all[-1].messages[0], message):
+            position, old = len(self.all) - 1, self.all[-1]
+            first, known, answers = old.messages[0], old.part_tokens[0], old.messages[1:]
+            members += old.message_tokens[0] - message_tokens(first, known, self._info)
+            head, its_counts = joined(first, message), known + its_counts
         else:
-            position, shift = len(self.all), 0
-            size = len(message.parts)
-            draft = _Draft(ids[0] if ids else self.next_id, message, tuple(counts[:size]), sum(counts[size:]))
-            self.next_id = max(self.next_id, draft.id + 1)
-            self.ids.append(draft.id)
-            if message.role == "system":
-                self.must.append(draft.id)
-            elif message.role == "user":
-                self.asked.append(draft.id)
-            if message.calls or message.group is not None:
-                self._drafts[position] = draft
-        for index, call in enumerate(message.calls, start=shift):
-            self._open.setdefault(call.id, deque()).append((position, index))
-        self._put(position, self._page(draft))
-        return [draft.id], [position]
+            position, old, answers = len(self.all), None, ()
+            self._open(ids[0], message)
+        tokens = [message_tokens(head, its_counts, self._info) + members]
+        parts = [its_counts]
+        if old is not None:
+            tokens += old.message_tokens[1:]
+            parts += old.part_tokens[1:]
+        for index, call in enumerate(message.calls, start=len(answers)):
+            self.calls.opened(call.id, (position, index))
+            answer = Message("tool", (ToolResult(call.id, NO_RESULT),))
+            answers += (answer,)
+            tokens.append(message_tokens(answer, (self._missing,), self._info))
+            parts.append((self._missing,))
+        page = Page(self.ids[position], (head, *answers), tuple(tokens), old is not None and old.pinned, tuple(parts))
+        self._put(position, page)
+        return [position]
 
-    def _continues(self, message: Message) -> bool:
-        if message.role != "assistant" or message.group is None or not self.all:
-            return False
-        last = self.all[-1].messages[0]
-        return last.role == "assistant" and last.group == message.group
+    def _open(self, id: int, message: Message) -> None:
+        self.next_id = max(self.next_id, id + 1)
+        self.ids.append(id)
+        if message.role == "system":
+            self.must.append(id)
+        elif message.role == "user":
+            self.asked.append(id)
 
-    def _draft_of(self, position: int) -> _Draft:
-        page = self.all[position]
-        head, counts = page.messages[0], page.part_tokens[0]
-        return _Draft(page.id, head, counts, page.message_tokens[0] - message_tokens(head, counts, self.info))
-
-    def _add_results(self, message: Message, counts: Sequence[int]) -> tuple[list[int], list[int]]:
-        targets: list[tuple[int, int]] = []
-        taken: dict[str, int] = {}
-        for result in message.results:
-            waiting = self._open.get(result.call_id)
-            used = taken.get(result.call_id, 0)
-            if waiting and len(waiting) > used:
-                targets.append(waiting[used])
-                taken[result.call_id] = used + 1
-            elif result.call_id in self._answered:
-                targets.append(self._answered[result.call_id])
-            elif waiting and used:
-                targets.append(waiting[used - 1])
-            else:
-                raise FormatError(
-                    f"tool result {result.call_id!r} answers no call; add the assistant message with the call first"
-                )
-        changed: dict[int, None] = {}
-        ids = []
-        for result, count, (position, index) in zip(message.results, counts, targets, strict=False):
-            waiting = self._open.get(result.call_id)
-            if waiting and waiting[0] == (position, index):
-                waiting.popleft()
-                if not waiting:
-                    del self._open[result.call_id]
-            self._answered[result.call_id] = (position, index)
-            draft = self._drafts[position]
-            draft.results[index] = (result, count)
-            ids.append(draft.id)
-            changed[position] = None
-        for position in changed:
-            self._put(position, self._page(self._drafts[position]))
-        return ids, list(changed)
-
-    def _page(self, draft: _Draft) -> Page:
-        messages = [draft.head]
-        tokens = [message_tokens(draft.head, draft.head_counts, self.info) + draft.head_extra]
-        parts = [draft.head_counts]
-        for index, call in enumerate(draft.head.calls):
-            result, count = draft.results.get(index) or (ToolResult(call.id, NO_RESULT), self._missing)
-            answer = Message("tool", (result,))
-            messages.append(answer)
-            parts.append((count,))
-            tokens.append(message_tokens(answer, (count,), self.info))
-        return Page(draft.id, tuple(messages), tuple(tokens), draft.id in self.pinned, tuple(parts))
+    def _add_results(self, message: Message, counts: Sequence[int]) -> list[int]:
+        places = self.calls.answered([result.call_id for result in message.results])
+        by_page: dict[int, dict[int, tuple[ToolResult, int]]] = {}
+        for result, count, (position, index) in zip(message.results, counts, places, strict=False):
+            by_page.setdefault(position, {})[index] = result, count
+        for position, results in by_page.items():
+            old = self.all[position]
+            said, tokens, parts = list(old.messages), list(old.message_tokens), list(old.part_tokens)
+            for index, (result, count) in results.items():
+                said[1 + index] = Message("tool", (result,))
+                tokens[1 + index] = message_tokens(said[1 + index], (count,), self._info)
+                parts[1 + index] = (count,)
+            self._put(position, Page(old.id, tuple(said), tuple(tokens), old.pinned, tuple(parts)))
+        return list(by_page)
 
     def _put(self, position: int, page: Page) -> None:
         if position == len(self.all):
@@ -334,11 +262,10 @@ class Pages:
             self.sums[at] += grown
 
     def pin(self, page: int, pinned: bool) -> None:
-        """Mark the page as pinned, or not; it must be there."""
+        """Mark the page as pinned, or not; nothing where there is no such page."""
         position = self.position(page)
         if position is None:
-            raise KeyError(page)
-        (self.pinned.add if pinned else self.pinned.discard)(page)
+            return
         old = self.all[position]
         self.all[position] = Page(old.id, old.messages, old.message_tokens, pinned, old.part_tokens)
         at = bisect.bisect_left(self.must, page)
@@ -347,3 +274,47 @@ class Pages:
             self.must.insert(at, page)
         elif not pinned and there and old.role != "system":
             del self.must[at]
+
+
+class Ahead:
+    """Which pages the messages of a batch will belong to, worked out before any of it is written.
+
+    Args:
+        pages: What they come on top of; it is not changed.
+    """
+
+    def __init__(self, pages: Pages) -> None:
+        self._known, self._calls = pages.ids, Calls(pages.calls)
+        self._new: list[int] = []
+        self._next_id = pages.next_id
+        last = pages.all[-1] if pages.all else None
+        self._head = last.messages[0] if last else None
+        self._n_calls = len(last.messages) - 1 if last else 0
+
+    def place(self, message: Message) -> tuple[int, ...]:
+        """The ids of the pages that each of its results (of a tool message), else the message itself, will belong to.
+
+        Raises:
+            FormatError: A tool result answers no call.
+        """
+        if message.role == "tool":
+            return tuple([self._id(place) for place in self._calls.answered([r.call_id for r in message.results])])
+        if self._head is None or not continues(self._head, message):
+            self._new.append(self._next_id)
+            self._next_id += 1
+            self._head, self._n_calls = message, 0
+        position = len(self._known) + len(self._new) - 1
+        for call in message.calls:
+            self._calls.opened(call.id, (position, self._n_calls))
+            self._n_calls += 1
+        return (self._id((position, 0)),)
+
+    def _id(self, place: Place) -> int:
+        at = place[0] - len(self._known)
+        return self._new[at] if at >= 0 else self._known[place[0]]
+
+
+def continues(head: Message, message: Message) -> bool:
+    """Whether the message is a further piece of the one that the newest page begins with."""
+    same = message.group is not None and message.group == head.group
+    return same and message.role == head.role == "assistant"

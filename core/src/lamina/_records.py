@@ -1,7 +1,7 @@
 """The session log's records and their bytes.
 
-A record is MessagePack: ``[schema, kind, …fields]``. The log owns the originals; everything else is derived from
-it. A record from a newer release is refused, never guessed at.
+A record is MessagePack: ``[schema, kind, when, …fields]``. The log owns the originals; everything else is derived from
+it. A record from a newer release is refused, never guessed at. Schema 1, which is still read, had no time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lamina.errors import IntegrityError
 from lamina.model import Extra, Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.protocols import Digest, Entry, Excerpt, Note, PagedOut, Rendition, Shortened, Verbatim
 
-SCHEMA = 1
+SCHEMA = 2
 
 _LARGE = 1
 """Code of the extension that holds a whole number which MessagePack has no room for, in decimal digits."""
@@ -56,6 +56,15 @@ class Sourced:
     source: int
     digest: bytes
     reason: str
+
+
+@frozen
+class Recorded:
+    """What follows came in a format, from a recording."""
+
+    format: str
+    source: str
+    """The recording's name; empty for a session that a program says."""
 
 
 @frozen
@@ -118,7 +127,9 @@ class Lived:
     state: str
 
 
-LogRecord = Said | Sourced | Compacted | Admitted | Pinned | Faulted | Checkpointed | RolledBack | Forked | Lived
+LogRecord = (
+    Said | Sourced | Recorded | Compacted | Admitted | Pinned | Faulted | Checkpointed | RolledBack | Forked | Lived
+)
 
 
 # What came later stands behind what was there, and only where there is something: a record without it reads as ever.
@@ -212,26 +223,27 @@ def _entry_in(raw: Sequence[Any]) -> Entry:
     return Entry(first, last, rendition, rule, score)
 
 
-def encode(record: LogRecord) -> bytes:
-    """The record's bytes."""
-    fields = _fields(record)
+def encode(record: LogRecord, when_s: float = 0.0) -> bytes:
+    """The bytes of a record that was made at ``when_s`` (Unix seconds)."""
+    kind, *fields = _fields(record)
+    stored = [SCHEMA, kind, when_s, *fields]
     try:
-        return _encode(fields)
+        return _encode(stored)
     except OverflowError:  # JSON knows no largest number, and members are carried as they came
-        return _encode(_sized(fields))
+        return _encode(_sized(stored))
 
 
 def _fields(record: LogRecord) -> list[Any]:
     match record:
         case Said(m, pages, counts, counter, source, digest):
             said = [m.role, [_part_out(p) for p in m.parts], m.group, m.created_s, *_more(m.extra)]
-            return [SCHEMA, "said", said, pages, counts, counter, source, digest]
+            return ["said", said, pages, counts, counter, source, digest]
         case Compacted(entries, budget, pager):
-            return [SCHEMA, "compacted", [_entry_out(e) for e in entries], budget, pager]
+            return ["compacted", [_entry_out(e) for e in entries], budget, pager]
         case Admitted(entry):
-            return [SCHEMA, "admitted", _entry_out(entry)]
+            return ["admitted", _entry_out(entry)]
         case _:
-            return [SCHEMA, type(record).__name__.lower(), *asdict(record, recurse=False).values()]
+            return [type(record).__name__.lower(), *asdict(record, recurse=False).values()]
 
 
 def _sized(value: Any) -> Any:
@@ -245,33 +257,42 @@ def _sized(value: Any) -> Any:
 
 
 _PLAIN: Mapping[str, type[Any]] = {
-    c.__name__.lower(): c for c in (Sourced, Pinned, Faulted, Checkpointed, RolledBack, Forked, Lived)
+    c.__name__.lower(): c for c in (Sourced, Recorded, Pinned, Faulted, Checkpointed, RolledBack, Forked, Lived)
 }
 
 
 def decode(key: str, data: bytes) -> LogRecord:
-    """The record of these bytes.
+    """The record of these bytes; see :func:`stamped`."""
+    return stamped(key, data)[0]
+
+
+def stamped(key: str, data: bytes) -> tuple[LogRecord, float]:
+    """The record of these bytes, and when it was made (Unix seconds; 0 where it does not say).
 
     Raises:
         IntegrityError: Damaged, or written by a newer release; names the key.
     """
     try:
-        raw = _decode(data)
-        if raw[0] > SCHEMA:
+        schema, kind, *fields = _decode(data)
+        if schema > SCHEMA:
             raise IntegrityError(
-                f"{key}: written by a newer lamina (schema {raw[0]}, this one reads {SCHEMA}); upgrade"
+                f"{key}: written by a newer lamina (schema {schema}, this one reads {SCHEMA}); upgrade"
             )
-        match raw[1:]:
-            case ["said", [role, parts, group, created_s, *more], pages, counts, counter, source, digest]:
-                message = Message(role, tuple(map(_part_in, parts)), group, created_s, extra=_extra(more))
-                return Said(message, tuple(pages), tuple(counts), counter, source, digest)
-            case ["compacted", entries, budget, pager]:
-                return Compacted(tuple(map(_entry_in, entries)), budget, pager)
-            case ["admitted", entry]:
-                return Admitted(_entry_in(entry))
-            case [kind, *fields]:
-                record: LogRecord = _PLAIN[kind](*fields)
-                return record
+        when_s = 0.0 if schema < 2 else float(fields.pop(0))
+        return _record(kind, fields), when_s
     except (msgspec.DecodeError, ValueError, TypeError, KeyError, IndexError) as error:
         raise IntegrityError(f"{key}: damaged record ({error}); restore the store from a copy") from error
-    raise IntegrityError(f"{key}: damaged record; restore the store from a copy")
+
+
+def _record(kind: str, fields: Sequence[Any]) -> LogRecord:
+    match [kind, *fields]:
+        case ["said", [role, parts, group, created_s, *more], pages, counts, counter, source, digest]:
+            message = Message(role, tuple(map(_part_in, parts)), group, created_s, extra=_extra(more))
+            return Said(message, tuple(pages), tuple(counts), counter, source, digest)
+        case ["compacted", entries, budget, pager]:
+            return Compacted(tuple(map(_entry_in, entries)), budget, pager)
+        case ["admitted", entry]:
+            return Admitted(_entry_in(entry))
+        case _:
+            made: LogRecord = _PLAIN[kind](*fields)
+            return made

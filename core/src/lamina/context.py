@@ -9,16 +9,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from attrs import evolve
 
-from lamina._book import Book
+from lamina._book import Book, Listed, listing_key
 from lamina._counting import CheckedCounter
 from lamina._drafts import drafted
 from lamina._engine import Parts
 from lamina._extracting import Talk
 from lamina._host import Opened
-from lamina._log import segment
 from lamina.config import Config, load
 from lamina.errors import (
     ConfigError,
@@ -112,12 +110,12 @@ class Context:
         async with self._opening.setdefault(id, asyncio.Lock()):
             if id in self._sessions:
                 return self._sessions[id]
-            record = (await self._shared.storage.get(Get(keys=[f"ses/{segment(id)}"])))[0]
+            record = (await self._shared.storage.get(Get(keys=[listing_key(id)])))[0]
             if record is None and not create:
                 raise UnknownSessionError(id, [info.id for info in await self.sessions()])
             session = Session(self._shared, id)
             if record is not None:
-                await session.book.load(record.value)
+                await session.book.load(record)
             self._sessions[id] = session
             return session
 
@@ -148,7 +146,7 @@ class Context:
         while True:
             batch = await self._shared.storage.scan(Scan(prefix="ses/", after=after))
             for record in batch:
-                info = SessionInfo(**msgspec.msgpack.decode(record.value))
+                info = Listed.of(record).info
                 infos[info.id] = info
             if len(batch) < 1000:
                 break

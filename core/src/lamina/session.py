@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
-from attrs import asdict, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from lamina._book import Book, Made, SessionInfo
 from lamina._bounded import bounded
 from lamina._checking import checked
-from lamina._engine import Parts
+from lamina._engine import Engine, Parts, Wanted
 from lamina._pages import Prefix
-from lamina._records import Checkpointed, Faulted, Forked, Lived, LogRecord, Pinned, RolledBack, Said, Sourced
+from lamina._recording import Recording, exported
+from lamina._records import Checkpointed, Compacted, Faulted, Lived, Pinned, RolledBack
 from lamina._tail import Tail, build_tail
-from lamina.errors import BudgetError, FormatError, SessionStateError, UnknownPageError, UnknownPluginError
+from lamina.errors import BudgetError, SessionStateError, UnknownPageError, UnknownPluginError
 from lamina.model import CallResult, Hit, Message, Page, tool_result
 from lamina.plugins import Catalogue
 from lamina.protocols import ExportRequest, Format, Parsed, RenderRequest, Storage, ToolSpec
@@ -80,55 +81,59 @@ class Session:
         self.id = id
         self._shared = shared
         self.book = Book(shared.storage, shared.parts, id, shared.format, shared.owing)
+        self._engine = Engine(id, shared.parts)
         self._windows = asyncio.Lock()
         """Held while a window is built: windows of one session follow each other."""
+        self._planning = False
 
     @property
     def format(self) -> str:
         """The format that the session came in, or is exported in."""
-        return self.book.format
+        return self.book.fold.format
 
     @property
     def source(self) -> str:
         """The recording that it was imported from; empty where it was not."""
-        return self.book.source
+        return self.book.fold.source
 
     @property
     def state(self) -> str:
         """``open`` (nothing said yet), ``active``, ``compacting`` or ``closed``."""
-        return self.book.state
+        state = self.book.fold.state
+        return "compacting" if self._planning and state == "active" else state
 
     # ------------------------------------------------------------- reading
 
     @property
     def pages(self) -> Sequence[Page]:
         """All pages, in log order: a view that does not grow."""
-        return Prefix(self.book.engine.pages.all, len(self.book.engine.pages.all))
+        pages = self.book.fold.pages.all
+        return Prefix(pages, len(pages))
 
     @property
     def tokens(self) -> int:
         """Tokens of all pages as they were said."""
-        return self.book.engine.pages.sums[-1]
+        return self.book.fold.pages.sums[-1]
 
     @property
     def budget(self) -> int | None:
         """What the renditions were last chosen for (tools not included); ``None`` before the first compaction."""
-        return self.book.engine.budget
+        return self.book.fold.layout.budget
 
     @property
     def faults(self) -> Mapping[int, int]:
         """How often each page was needed while it was not resident."""
-        return dict(self.book.engine.faults)
+        return dict(self.book.fold.faults)
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
         """The names of the checkpoints, oldest first."""
-        return tuple(self.book.checkpoints)
+        return tuple(self.book.fold.checkpoints)
 
     @property
     def info(self) -> SessionInfo:
         """What a listing says of the session."""
-        return self.book.info
+        return evolve(self.book.info, state=self.state)
 
     def page(self, page: int) -> Page:
         """A page by id.
@@ -136,11 +141,11 @@ class Session:
         Raises:
             UnknownPageError: Says which ids there are.
         """
-        position = self.book.engine.pages.position(page)
+        pages = self.book.fold.pages
+        position = pages.position(page)
         if position is None:
-            ids = self.book.engine.pages.ids
-            raise UnknownPageError(self.id, page, ids[-1] if ids else None)
-        return self.book.engine.pages.all[position]
+            raise UnknownPageError(self.id, page, pages.ids[-1] if pages.ids else None)
+        return pages.all[position]
 
     # ------------------------------------------------------------- adding
 
@@ -157,24 +162,22 @@ class Session:
             ContractError: The counter gave impossible counts.
             SessionStateError: The session is closed.
         """
-        if self.state == "closed":
-            raise SessionStateError(f"session {self.id!r} is closed; reopen it first")
-        said: list[Said] = []
+        joined: list[int] = []
 
         def make() -> Made:
-            said.clear()
-            originals: dict[int, bytes] = {}
+            if self.state == "closed":
+                raise SessionStateError(f"session {self.id!r} is closed; reopen it first")
+            coming = self.book.fold.ahead()
+            joined.clear()
             for message in messages:
                 mended = checked(message)
-                source = None if mended is message else self.book.log.next_source + len(originals)
-                if source is not None:
-                    originals[source] = json.dumps(asdict(message)).encode()
-                said.append(self.book.said(self.book.log.next + len(said), mended, source))
-            return said, originals
+                source = None if mended is message else coming.keep(json.dumps(asdict(message)).encode())
+                joined.append(coming.say(mended, source))
+            return coming.records, coming.sources
 
         if messages:
             await self.book.append(make)
-        return [record.pages[-1] for record in said]
+        return joined
 
     async def add_result(self, result: CallResult) -> str:
         """Log what a call came to, whole, as the result of the call of its id, durably.
@@ -196,65 +199,30 @@ class Session:
         Raises:
             FormatError: The session already holds other records than this recording.
         """
-        skipped: dict[str, int] = {}
-        damaged = tuple([p.line for p in parsed if p.damaged and p.line is not None])
-        for p in parsed:
-            if p.skipped is not None:
-                skipped[p.skipped] = skipped.get(p.skipped, 0) + 1
-        parsed = [p for p in parsed if not p.torn]
-        digests = _digests(parsed)
-        facts = {"already": 0, "before": self.book.messages}
+        recording = Recording(parsed, source)
+        facts = {"already": 0, "before": 0}
 
         def make() -> Made:
-            known = self.book.digests
-            self.check_records(parsed, source, digests)
-            if not known:
-                self.book.format, self.book.source = format, source
-            facts.update(already=len(known), before=self.book.messages)
-            return self._records_of(parsed[len(known) :], digests[len(known) :], source)
+            fold = self.book.fold
+            recording.check(self.id, fold)
+            facts.update(already=len(fold.digests), before=fold.messages)
+            return recording.made(fold, format)
 
         await self.book.append(make)
         await self.book.flush()
+        fold = self.book.fold
         return Imported(
-            self.id, self.format, self.book.messages - facts["before"], min(facts["already"], len(digests)), skipped,
-            len(self.book.engine.pages.all), self.tokens, damaged,
+            self.id, self.format, fold.messages - facts["before"], min(facts["already"], len(recording.digests)),
+            recording.skipped, len(fold.pages.all), self.tokens, recording.damaged,
         )  # fmt: skip
 
-    def check_records(self, parsed: Sequence[Parsed], source: str, digests: Sequence[bytes] | None = None) -> None:
+    def check_records(self, parsed: Sequence[Parsed], source: str) -> None:
         """Refuse what :meth:`import_records` would refuse as another recording.
 
         Raises:
             FormatError: The session already holds other records than this recording.
         """
-        known = self.book.digests
-        digests = _digests([p for p in parsed if not p.torn]) if digests is None else digests
-        if known != digests[: len(known)] and digests != known[: len(digests)]:
-            at = next((i for i, (a, b) in enumerate(zip(known, digests, strict=False)) if a != b), 0)
-            raise FormatError(
-                f"session {self.id!r} already holds a different recording (from record {at + 1} on); import this one under another name: --session NAME",
-                source, parsed[at].line,
-            )  # fmt: skip
-        if not known and self.book.messages:
-            raise FormatError(f"session {self.id!r} already holds messages that were not imported; import under another name: --session NAME", source)  # fmt: skip
-
-    def _records_of(self, parsed: Sequence[Parsed], digests: Sequence[bytes], source: str) -> Made:
-        records: list[LogRecord] = []
-        raws: dict[int, bytes] = {}
-        for number, (p, digest) in enumerate(zip(parsed, digests, strict=True), start=self.book.log.next_source):
-            raws[number] = p.raw
-            if not p.messages:
-                records.append(Sourced(number, digest, p.skipped or ""))
-                self.book.digests.append(digest)
-            for index, message in enumerate(p.messages):
-                try:
-                    records.append(
-                        self.book.said(
-                            self.book.log.next + len(records), checked(message), number, b"" if index else digest
-                        )
-                    )
-                except FormatError as error:
-                    raise FormatError(error.why, source, p.line) from error
-        return records, raws
+        Recording(parsed, source).check(self.id, self.book.fold)
 
     # ------------------------------------------------------------- windows
 
@@ -285,30 +253,38 @@ class Session:
             raise BudgetError(whole, beside + 1, f"the {len(tools)} tools that are sent beside the messages")
         budget = whole - beside
         async with self._windows:
-            async with self.book.lock:
-                await self.book.ready()
-            book = self.book
-            before, book.state = book.state, "compacting" if book.state == "active" else book.state
+            await self.book.ready()
+            self._planning = True
             try:
-                reserve = self._tail_tokens(budget, query)
-                compacted = await self.book.engine.advance(budget, query, reserve)
+                compacted = await self._lay_out(Wanted(budget, query, self._tail_tokens(budget, query)))
             except BudgetError as error:  # of the messages: say what the whole window would need
                 raise BudgetError(whole, error.needed + beside, error.what) from error
             finally:
-                book.state = before if book.state == "compacting" else book.state
-            slots, tokens = tuple(self.book.engine.slots), self.book.engine.tokens
+                self._planning = False
+            pages, layout = self.book.fold.pages, self.book.fold.layout
+            slots, tokens, repairs = tuple(layout.slots), layout.tokens, self._engine.repairs
             tail = await self._tail(budget - tokens, budget, query)
         window = Window(
             session=self.id, budget=whole, tokens=beside + tokens + tail.tokens, beside=beside, format=self._sends(), compacted=compacted,
-            ledger=Ledger(
-                slots, tail.slots, self.book.engine.pages.ids, self.book.engine.pages.sums, self.book.engine.repairs,
-                self._shared.formats.get(self._sends()),
-            ),
+            ledger=Ledger(slots, tail.slots, pages.ids, pages.sums, repairs, self._shared.formats.get(self._sends())),
             slots=slots, tail=tail.messages, formats=self._shared.formats,
         )  # fmt: skip
         if compacted:
             self._tell(window)
         return window
+
+    async def _lay_out(self, wanted: Wanted) -> bool:
+        """Have the layout brought up to date, and commit what that takes; true if it took a compaction."""
+        self._engine.repairs = []
+        compacted = False
+        while True:
+            fold = self.book.fold
+            proposal = await self._engine.propose(fold, wanted, compacted=compacted)
+            if proposal is not None:
+                done = await self.book.commit(proposal)
+                compacted = compacted or (done and isinstance(proposal.record, Compacted))
+            elif fold is self.book.fold:  # else it was read anew meanwhile
+                return compacted
 
     async def _tail(self, room: int, budget: int, query: str | None) -> Tail:
         limit = self._shared.recall_limit
@@ -316,9 +292,9 @@ class Session:
         if query is None or room <= 0:
             return Tail()
         hits = await self._shared.recall(query, limit * 3)
-        engine = self.book.engine
-        wanted = [h for h in hits if h.session != self.id or h.page is None or not engine.resident(h.page)]
-        tail = build_tail(wanted[:limit], room, self._shared.parts.count, engine.gate.frame)
+        layout, count = self.book.fold.layout, self._shared.parts.count
+        wanted = [h for h in hits if h.session != self.id or h.page is None or not layout.resident(h.page)]
+        tail = build_tail(wanted[:limit], room, count, count.info.message_tokens)
         if tail.hits:
             await self._shared.mark_used(tail.hits)
         return tail
@@ -351,10 +327,10 @@ class Session:
         """
         if last is None:
             return [self.page(first)]
-        found = [page for page in self.book.engine.pages.all if first <= page.id <= last]
+        pages = self.book.fold.pages
+        found = pages.all[bisect.bisect_left(pages.ids, first) : bisect.bisect_right(pages.ids, last)]
         if not found:
-            ids = self.book.engine.pages.ids
-            raise UnknownPageError(self.id, f"{first}–{last}", ids[-1] if ids else None)
+            raise UnknownPageError(self.id, f"{first}–{last}", pages.ids[-1] if pages.ids else None)
         return found
 
     async def expand(self, first: int, last: int | None = None) -> list[Page]:
@@ -364,7 +340,7 @@ class Session:
             UnknownPageError: The session has none of them.
         """
         found = self.select(first, last)
-        missing = [page.id for page in found if not self.book.engine.resident(page.id)]
+        missing = [page.id for page in found if not self.book.fold.layout.resident(page.id)]
         if missing:
             await self.book.append(lambda: ([Faulted(page) for page in missing], {}))
             for page in missing:
@@ -380,9 +356,9 @@ class Session:
         wanted: dict[tuple[str, int], None] = {}
         out: list[bytes] = []
         for page in self.select(first, last):
-            sources = self.book.engine.pages.sources.get(page.id, [])
+            sources = self.book.fold.sources.get(page.id, [])
             wanted.update(dict.fromkeys(sources))
-            if not any(source in self.book.recorded for source in sources):
+            if not any(source in self.book.fold.recorded for source in sources):
                 out.append(self._as_json(page.messages))
         return [*await self.book.log.sources(list(wanted)), *out] if wanted else out
 
@@ -400,24 +376,7 @@ class Session:
         name = format or self.format
         if name not in self._shared.formats:
             raise UnknownPluginError("format", name, tuple(self._shared.formats))
-        groups: dict[tuple[str, int], list[Message]] = {}
-        rows: list[tuple[tuple[str, int] | None, list[Message]]] = []
-        for kept in await self.book.log.read():
-            match kept.record:
-                case Said(message=message, source=source):
-                    key = (
-                        None
-                        if source is None or (kept.owner, source) not in self.book.recorded
-                        else (kept.owner, source)
-                    )
-                    if key is not None and key in groups:
-                        groups[key].append(message)
-                    else:
-                        rows.append((key, [message]))
-                        if key is not None:
-                            groups[key] = rows[-1][1]
-                case Sourced(source=source):
-                    rows.append(((kept.owner, source), []))
+        rows = exported(await self.book.log.read())
         raws = iter(await self.book.log.sources([key for key, _ in rows if key is not None]))
         records = [(next(raws) if key is not None else None, tuple(said)) for key, said in rows]
         own = name == self.format
@@ -431,8 +390,7 @@ class Session:
         Raises:
             UnknownPageError: The session has no such page.
         """
-        self.page(page)
-        await self.book.append(lambda: ([Pinned(page, True)], {}), void_plans=True)
+        await self._pin(page, True)
 
     async def unpin(self, page: int) -> None:
         """Let the page be shortened and paged out again.
@@ -440,8 +398,14 @@ class Session:
         Raises:
             UnknownPageError: The session has no such page.
         """
-        self.page(page)
-        await self.book.append(lambda: ([Pinned(page, False)], {}), void_plans=True)
+        await self._pin(page, False)
+
+    async def _pin(self, page: int, pinned: bool) -> None:
+        def make() -> Made:
+            self.page(page)
+            return [Pinned(page, pinned)], {}
+
+        await self.book.append(make)
 
     async def checkpoint(self, name: str) -> None:
         """Name this place in the log; the newest checkpoint of a name counts."""
@@ -460,38 +424,29 @@ class Session:
         def make() -> Made:
             return [RolledBack(self._seq_after(to))], {}
 
-        await self.book.append(make, void_plans=True)
-        async with self.book.lock:
-            await self.book.reload()
+        await self.book.append(make)
 
     def _seq_after(self, to: str | int) -> int:
+        fold = self.book.fold
         if isinstance(to, int):
             self.page(to)
-            later = [seqs[0][1] for page, seqs in self.book.seqs.items() if page > to]
-            return min(later) - 1 if later else self.book.log.next - 1
-        if to not in self.book.checkpoints:
-            known = ", ".join(self.book.checkpoints) or "none"
+            later = fold.opened_at(bisect.bisect_right(fold.pages.ids, to))
+            return (fold.next if later is None else later) - 1
+        if to not in fold.checkpoints:
+            known = ", ".join(fold.checkpoints) or "none"
             raise SessionStateError(f"session {self.id!r} has no checkpoint {to!r}; it has: {known}")
-        return self.book.checkpoints[to]
+        return fold.checkpoints[to]
 
     async def fork(self, id: str) -> Session:
         """A new session that begins as this one stands now; page ids are shared, the rest is its own.
 
         Raises:
-            SessionStateError: A session of that id exists.
+            SessionStateError: A session of that id exists, or this one is empty.
         """
-        async with self.book.lock:
-            await self.book.ready()
-            to = self.book.log.next - 1
-        if to < 0:
+        if not self.book.fold.next:
             raise SessionStateError(f"session {self.id!r} is empty: there is nothing to fork")
         child = await self._shared.fork(id)
-        child.book.format, child.book.source = self.format, self.source
-        child.book.log.next = to + 1
-        await child.book.append(lambda: ([Forked(self.id, to)], {}))
-        async with child.book.lock:
-            await child.book.reload()
-        await child.book.flush()
+        await child.book.begin_as(self.book)
         return child
 
     async def close(self) -> None:
@@ -503,8 +458,4 @@ class Session:
     async def reopen(self) -> None:
         """Go on with a closed conversation."""
         if self.state == "closed":
-            await self.book.append(lambda: ([Lived("active" if self.book.messages else "open")], {}))
-
-
-def _digests(parsed: Sequence[Parsed]) -> list[bytes]:
-    return [blake2b(p.raw, digest_size=8).digest() for p in parsed]
+            await self.book.append(lambda: ([Lived("active" if self.book.fold.messages else "open")], {}))
