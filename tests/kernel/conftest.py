@@ -10,8 +10,9 @@ import pytest
 from attrs import frozen
 
 from lamina import config, plugins
+from lamina._calls import Calls
 from lamina.context import open as open_context
-from lamina.errors import ConflictError
+from lamina.errors import ConflictError, FormatError
 from lamina.hookspecs import hookimpl
 from lamina.outputs import text_output
 from lamina.protocols import (
@@ -97,6 +98,17 @@ class Counting:
     async def scan(self, request):
         found = await self.storage.scan(request)
         self.given += len(found)
+        return found
+
+
+class Instant(Counting):
+    """Reads at once, besides."""
+
+    capabilities = frozenset({Capability.SHARED, Capability.INSTANT})
+
+    def get_now(self, request):
+        found = [Record(k, *self.storage.data[k]) if k in self.storage.data else None for k in request.keys]
+        self.given += sum(record is not None for record in found)
         return found
 
 
@@ -291,6 +303,14 @@ class Parts:
         )
 
 
+def place_of(calls, id):
+    """Which call a result of this id would answer, and which one the next."""
+    try:
+        return Calls(calls).answered([id, id])
+    except FormatError:
+        return None
+
+
 def facts(session):
     """All that the log says of a session."""
     fold = session.book.fold
@@ -298,12 +318,16 @@ def facts(session):
     return {
         "pages": [(p.id, p.messages, p.message_tokens, p.part_tokens, p.pinned) for p in pages.all],
         "kept": (list(pages.ids), list(pages.must), list(pages.asked), list(pages.sums), pages.next_id),
-        "records": [fold.records_of(id) for id in pages.ids],
+        "records": [fold.records_of(at) for at in range(len(pages.ids))],
         "since": [fold.said_since(seq) for seq in range(fold.next + 1)],
-        "sources": (dict(fold.sources), fold.recorded, fold.digests, fold.next_source),
+        "sources": ([fold.sources_of(at) for at in range(len(pages.ids))], bytes(fold.digests), fold.next_source),
         "marks": (dict(fold.faults), dict(fold.checkpoints), fold.state, fold.format, fold.source),
         "counts": (fold.next, fold.messages, fold.rollbacks, fold.created_s, fold.updated_s),
-        "budget": fold.layout.budget,
+        "layout": (fold.layout.budget, fold.layouts, fold.pinned_since),
+        "calls": [
+            place_of(pages.calls, id)
+            for id in ("nobody", *(call.id for p in pages.all for call in p.messages[0].calls))
+        ],
     }
 
 
@@ -330,5 +354,5 @@ def kernel(tmp_path_factory):
     opened.DictStorage, opened.WordIndex, opened.NewestPager = DictStorage, WordIndex, NewestPager
     opened.HeadCompressor, opened.catalogue_of, opened.NoSettings = HeadCompressor, catalogue_of, NoSettings
     opened.Parts, opened.SmallTier = Parts, SmallTier
-    opened.Counting, opened.facts, opened.Admitting = Counting, facts, Admitting
+    opened.Counting, opened.Instant, opened.facts, opened.Admitting = Counting, Instant, facts, Admitting
     return opened

@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 from attrs import asdict, evolve, fields_dict, frozen
 
+from lamina import _snapshot
 from lamina._engine import Parts, Proposal
 from lamina._fold import Fold
 from lamina._log import Kept, SessionLog, segment
 from lamina._records import Forked, LogRecord, Recorded, RolledBack, Said
+from lamina._snapshot import Snapshots, restore
 from lamina.errors import ConflictError, IntegrityError, SessionStateError
 from lamina.gate import Gate
 from lamina.model import Page
@@ -24,6 +26,9 @@ from lamina.protocols import Capability, Commit, Get, Record, Storage
 
 _RETRIES = 16
 """So often a writer that lost to another one reads what is new and retries."""
+
+_FAR = 1 << 32
+"""So far apart start the epochs of folds that take each other's place."""
 
 TODO = "todo/"
 """Keys of the notes that tiers have to catch up with a session."""
@@ -125,16 +130,21 @@ class Book:
         self._gate = Gate(parts.count)
         # Where others may take the note away, it is written again with every message.
         self._shared = Capability.SHARED in storage.capabilities
+        self._instant = Capability.INSTANT in storage.capabilities
         self._owed = False
         """Whether the note that tiers have to catch up is known to be there."""
         self._torn = False
         """Whether it is not known what became of a write."""
         self._opened_s = parts.clock()
         self._listed: Listed | None = None
+        self._snapshots = Snapshots(storage, id)
+        self._epoch = 0
         self.fold = self._fresh()
 
-    def _fresh(self, epoch: int = 0) -> Fold:
-        return Fold(self.id, self._parts.count, self._gate, self._format, self._source, epoch)
+    def _fresh(self) -> Fold:
+        self._epoch += _FAR
+        read = self.log.now if self._instant else None
+        return Fold(self.id, self._parts.count, self._gate, self._format, self._source, self._epoch, read)
 
     @property
     def info(self) -> SessionInfo:
@@ -161,13 +171,45 @@ class Book:
         # Logs of before formats were recorded do not say it.
         self._format, self._source = self._listed.info.format, self._listed.info.source
         await self._reload()
+        await self._snapshot()
 
     async def _reload(self) -> None:
-        """Read the log from the beginning; call it under the lock."""
-        fold = self._fresh(self.fold.epoch + 1)
-        fold.take(await self.log.read())
+        """Read what the log says, from a snapshot and what came since, or from the beginning; call it under the lock."""
+        fold = await self._from_snapshot() if self._instant else None
+        if fold is None:
+            fold = self._fresh()
+            fold.take(await self.log.read())
         self.fold = fold
         self._torn = False
+
+    async def _from_snapshot(self) -> Fold | None:
+        chain = await self._snapshots.read()
+        while chain:
+            newest = chain[-1]
+            tail = await self.log.tail(newest.next)
+            back = [kept.record.to for kept in tail if isinstance(kept.record, RolledBack)]
+            valid = [piece for piece in chain if piece.next <= min(back, default=newest.next) + 1]
+            if len(valid) == len(chain):
+                break
+            self._snapshots.drop(chain[len(valid) :])
+            chain = valid
+        fold = self._fresh()
+        if (
+            not chain
+            or newest.said["counter"] != fold.counter
+            or newest.said["check"] != self.log.check(newest.next - 1)
+        ):
+            self._snapshots.drop(chain)
+            return None
+        restore(fold, chain)
+        fold.restore_layout(self.log.now(fold.layouts))
+        fold.take(tail)
+        return fold
+
+    async def _snapshot(self) -> None:
+        """Write the next piece of the snapshot, where that is due."""
+        if self._instant and self.fold.next - self.fold.mark.next >= _snapshot.EVERY and not self._torn:
+            await self._snapshots.write(self.fold, self.log.check(self.fold.next - 1))
 
     async def _follow(self) -> None:
         """Take in what the log holds beyond what is known; call it under the lock."""
@@ -254,10 +296,10 @@ class Book:
         return [Kept(seq, self.id, record, now) for seq, record in enumerate(records, start=start)]
 
     async def _write(self, records: Sequence[Kept], sources: Mapping[int, bytes]) -> None:
-        key, listing = listing_key(self.id), None if self._listed else Listed(self.info, 0, None)
+        listing = None if self._listed else Listed(self.info, 0, None)
         beside = self._owe(records)
         if listing is not None:
-            beside[key] = listing.pack()
+            beside[listing_key(self.id)] = listing.pack()
         self._torn = True
         try:
             versions = await self.log.append(records, sources, beside)
@@ -266,11 +308,12 @@ class Book:
             raise
         self._owed = self._owed or TODO + segment(self.id) in beside
         if listing is not None:
-            self._listed = evolve(listing, version=versions[key])
+            self._listed = evolve(listing, version=versions[listing_key(self.id)])
         await self._take(records)
         self._torn = False
         if listing is not None:  # which was made before there was anything to list
             await self._list()
+        await self._snapshot()
 
     def _owe(self, records: Sequence[Kept]) -> dict[str, bytes]:
         """A note that tiers have to catch up with the log, written with what they have to catch up with."""
@@ -303,7 +346,7 @@ class Book:
             for id in ids:
                 position = pages.position(id)
                 if position is not None:
-                    found.append((pages.all[position], fold.records_of(id)))
+                    found.append((pages.all[position], fold.records_of(position)))
             live = None if known else frozenset(pages.ids)
             return Growth(found, next, fold.rollbacks, live, more=next < fold.next)
 

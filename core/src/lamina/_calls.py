@@ -5,7 +5,10 @@ A result answers the oldest unanswered call of its id, else the one of that id t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from lamina.errors import FormatError
 
@@ -24,13 +27,21 @@ class Calls:
     def __init__(self, below: Calls | None = None) -> None:
         self._below = below
         self._waiting: dict[str, list[Place]] = {}
-        """Call id to its unanswered uses, oldest first; above others, an empty list hides theirs."""
+        """Call id to its unanswered uses, oldest first; an empty list hides those of the calls below."""
         self._answered: dict[str, Place] = {}
         """Call id to the use that was answered last."""
+        self._older: list[bytes] = []
+        """What a snapshot says of answered calls, oldest first: it is hardly ever asked for."""
+        self._opened: dict[tuple[str, Place], None] = {}
+        self._closed: list[tuple[str, Place]] = []
+        self._newly: dict[str, Place] = {}
+        """Since the changes were last asked for: what was opened and still waits, what waited and was answered, and what
+        was answered."""
 
     def opened(self, id: str, place: Place) -> None:
         """A call of this id stands there and waits for its result."""
         self._queue(id).append(place)
+        self._opened[id, place] = None
 
     def answered(self, ids: Sequence[str]) -> list[Place]:
         """Take results that came in one message; gives the call that each answers.
@@ -43,10 +54,33 @@ class Calls:
             waiting = self._queue(id)
             if waiting and waiting[0] == place:
                 del waiting[0]
+                if (id, place) in self._opened:
+                    del self._opened[id, place]
+                else:
+                    self._closed.append((id, place))
             if not waiting and self._below is None:
-                del self._waiting[id]
-            self._answered[id] = place
+                del self._waiting[id]  # else it would be there for ever
+            self._answered[id] = self._newly[id] = place
         return places
+
+    def changes(self) -> Mapping[str, Any]:
+        """What changed since :meth:`settled`, for a snapshot."""
+        answered = msgspec.msgpack.encode(list(self._newly.items()))
+        return {"opened": list(self._opened), "closed": self._closed, "answered": answered}
+
+    def settled(self) -> None:
+        """Begin to collect changes anew."""
+        self._opened, self._closed, self._newly = {}, [], {}
+
+    def restore(self, changes: Mapping[str, Any]) -> None:
+        """Take over the next changes that a snapshot says."""
+        for id, (position, index) in changes["closed"]:
+            self._waiting[id].remove((position, index))
+            if not self._waiting[id]:
+                del self._waiting[id]
+        for id, (position, index) in changes["opened"]:
+            self._queue(id).append((position, index))
+        self._older.append(changes["answered"])
 
     def _places(self, ids: Sequence[str]) -> list[Place]:
         places: list[Place] = []
@@ -79,4 +113,10 @@ class Calls:
 
     def _last(self, id: str) -> Place | None:
         found = self._answered.get(id)
-        return found if found is not None or self._below is None else self._below._answered.get(id)
+        if found is None and self._below is not None:
+            return self._below._last(id)
+        if found is None and self._older:
+            said = {i: (p, k) for changes in self._older for i, (p, k) in msgspec.msgpack.decode(changes)}
+            self._answered, self._older = said | self._answered, []
+            found = self._answered.get(id)
+        return found

@@ -6,9 +6,10 @@ whoever has the same records has the same pages, pins, faults, checkpoints and l
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+
+from attrs import evolve, frozen
 
 from lamina._counting import CheckedCounter
 from lamina._layout import Layout
@@ -28,8 +29,24 @@ from lamina._records import (
     Said,
     Sourced,
 )
+from lamina._trail import At, Trail
+from lamina.errors import IntegrityError
 from lamina.gate import Gate
-from lamina.model import Message
+from lamina.model import Message, Page
+
+Read = Callable[[Sequence[At]], Sequence[LogRecord]]
+"""Gives records of a log at once."""
+
+
+@frozen
+class Mark:
+    """How far a snapshot goes: the sequence number of the next record, and lengths."""
+
+    next: int = 0
+    pages: int = 0
+    said: int = 0
+    asked: int = 0
+    digests: int = 0
 
 
 class Fold:
@@ -42,10 +59,21 @@ class Fold:
         format: Of a session of which the log names none.
         source: As the format: the recording that it came from.
         epoch: Where :attr:`epoch` starts: beyond that of the fold that this one takes the place of.
+        read: Reads records from the log at once, so that not all pages need to be held; ``None`` where it cannot.
     """
 
-    def __init__(self, session: str, count: CheckedCounter, gate: Gate, format: str, source: str, epoch: int) -> None:
-        self.pages = Pages(count)
+    def __init__(
+        self,
+        session: str,
+        count: CheckedCounter,
+        gate: Gate,
+        format: str,
+        source: str,
+        epoch: int,
+        read: Read | None = None,
+    ) -> None:
+        self.pages = Pages(count, self._load if read is not None else None)
+        self.trail = Trail()
         self.layout = Layout(self.pages, gate)
         self.epoch = epoch
         """Grows when plans that are being made become void: by another plan, a pin, a rollback."""
@@ -60,19 +88,20 @@ class Fold:
         self.format, self.source = format, source
         self.created_s = self.updated_s = 0.0
         """When the first and the last record were made; 0 where they do not say."""
-        self.digests: list[bytes] = []
-        """Of the source records, in order."""
+        self.digests = bytearray()
+        """Of the source records, in order, :data:`DIGEST` bytes each."""
         self.checkpoints: dict[str, int] = {}
-        self.recorded: set[tuple[str, int]] = set()
-        """Source records that are of a recording; others keep what a program added and no storage can hold."""
-        self.sources: dict[int, list[tuple[str, int]]] = {}
-        """Page to the source records (owner session, number) that it came from."""
-        self._session, self._count = session, count
+        self._session, self._count, self._read = session, count, read
+        self.recorded: At | None = None
+        """The newest source record that is of a recording; others keep what a program added and no storage can hold."""
+        self.layouts: list[At] = []
+        """The record of the last compaction, and those of pages that entered in a shorter form since."""
+        self.pinned_since = False
+        """Whether a page was pinned or unpinned since the last compaction."""
+        self.mark = Mark()
+        self.touched: set[int] = set()
+        """Positions of pages that were there at the mark and changed since."""
         self._faults: dict[int, int] = {}
-        self._seqs: dict[int, list[tuple[str, int]]] = {}
-        self._said_at: list[int] = []
-        """Sequence numbers of what was said, ascending; beside each, in the next list, a page that it belongs to."""
-        self._said_in: list[int] = []
 
     @property
     def faults(self) -> Mapping[int, int]:
@@ -129,9 +158,8 @@ class Fold:
             case Said():
                 self._hear(kept.seq, kept.owner, record)
                 return
-            case Sourced(source, digest):
-                self.digests.append(digest)
-                self.recorded.add((kept.owner, source))
+            case Sourced(digest=digest):
+                self.digests += digest
                 return
             case Faulted(page):
                 self._faults[page] = self._faults.get(page, 0) + 1
@@ -146,33 +174,56 @@ class Fold:
                 self.format, self.source = format, source
             case Compacted() | Admitted():
                 self.layout.restore(record)
+                compacted = isinstance(record, Compacted)
+                self.layouts = [*([] if compacted else self.layouts), (kept.owner, kept.seq)]
+                self.pinned_since = self.pinned_since and not compacted
             case Pinned(page, pinned):
                 self.pages.pin(page, pinned)
-                self.layout.stale = True
+                self.layout.stale = self.pinned_since = True
             case RolledBack() | Forked():
                 pass
         self.epoch += 1
 
     def _hear(self, seq: int, owner: str, said: Said) -> None:
-        counts: Sequence[int] = said.counts
-        if said.counter != self._count.info.fingerprint:
-            counts = message_counts(said.message, self._count)
-        positions = self.pages.add(said.message, counts, said.pages)
+        positions = self.pages.add(said.message, self._counts(said), said.pages)
         self.layout.changed(positions)
+        self.touched.update([at for at in positions if at < self.mark.pages])
         self.messages += 1
         if self.state == "open":
             self.state = "active"
         if said.digest:
-            self.digests.append(said.digest)
-            self.recorded.add((owner, said.source or 0))
+            self.digests += said.digest
+            self.recorded = owner, said.source or 0
+        recorded = said.source is not None and self.recorded == (owner, said.source)
         for page in said.pages:
-            self._seqs.setdefault(page, []).append((owner, seq))
-            self._said_at.append(seq)
-            self._said_in.append(page)
-            if said.source is not None:
-                sources = self.sources.setdefault(page, [])
-                if (owner, said.source) not in sources[-2:]:
-                    sources.append((owner, said.source))
+            position = self.pages.position(page)
+            assert position is not None
+            self.trail.add((owner, seq), page, position, said.source, recorded)
+
+    # ------------------------------------------------------------- snapshots
+
+    @property
+    def counter(self) -> str:
+        """The counter that its tokens are of."""
+        return self._count.info.fingerprint
+
+    def count_faults(self, faults: dict[int, int]) -> None:
+        """Take over the faults that a snapshot says."""
+        self._faults = faults
+
+    def restore_layout(self, records: Sequence[LogRecord]) -> None:
+        """Take over the layout of the records that :attr:`layouts` names, where a snapshot said the rest."""
+        for record in records:
+            if isinstance(record, Compacted | Admitted):
+                self.layout.restore(record)
+        self.layout.stale = self.pinned_since
+
+    def marked(self) -> None:
+        """A snapshot says all that is here: what changes from now on is for the next one."""
+        n = len(self.pages.ids)
+        self.mark = Mark(self.next, n, len(self.trail.seqs), len(self.pages.asked), len(self.digests))
+        self.touched = set()
+        self.pages.calls.settled()
 
     # ------------------------------------------------------------- what it says
 
@@ -180,9 +231,17 @@ class Fold:
         """Makes the records of what is about to be said."""
         return Coming(self.pages, self._count, self.next_source)
 
-    def records_of(self, page: int) -> tuple[tuple[str, int], ...]:
-        """The log records (owner session, sequence number) that say the page."""
-        return tuple(self._seqs.get(page, ()))
+    def records_of(self, position: int) -> tuple[At, ...]:
+        """The log records (owner session, sequence number) that say the page at this position."""
+        return tuple(map(self.trail.at, self.trail.of(position)))
+
+    def sources_of(self, position: int) -> dict[At, bool]:
+        """The source records of the page at this position, and whether each is of a recording.
+
+        Others keep what a program added and no storage can hold.
+        """
+        found = map(self.trail.source, self.trail.of(position))
+        return dict([source for source in found if source is not None])
 
     def said_since(self, seq: int, limit: int | None = None) -> tuple[list[int], int]:
         """The ids of the pages that something was said in, ascending, and from where on there is more.
@@ -191,16 +250,32 @@ class Fold:
             seq: From this sequence number on.
             limit: About so many records.
         """
-        start, end = bisect.bisect_left(self._said_at, seq), len(self._said_at)
-        if limit is not None and start + limit < end:
-            # What one record said of several pages stays together.
-            end = bisect.bisect_right(self._said_at, self._said_at[start + limit - 1])
-        next = self._said_at[end] if end < len(self._said_at) else self.next
-        return sorted(set(self._said_in[start:end])), next
+        pages, next = self.trail.since(seq, limit)
+        return sorted(set(pages)), self.next if next is None else next
 
     def opened_at(self, position: int) -> int | None:
         """Sequence number of the first record of the page at this position; ``None`` behind the last page."""
-        return self._seqs[self.pages.ids[position]][0][1] if position < len(self.pages.ids) else None
+        return self.trail.at(self.trail.of(position)[0])[1] if position < len(self.pages.ids) else None
+
+    def _load(self, position: int) -> Page:
+        """The page at this position, read from the log."""
+        assert self._read is not None
+        id = self.pages.ids[position]
+        said: list[tuple[Message, Sequence[int]]] = []
+        for record in self._read(list(dict.fromkeys(self.records_of(position)))):
+            if not isinstance(record, Said):
+                raise IntegrityError(f"session {self._session!r}: a record of page {id} is no message; restore the store from a copy")  # fmt: skip
+            message, counts = record.message, self._counts(record)
+            if message.role == "tool":
+                own = [at for at, page in enumerate(record.pages) if page == id]
+                message = evolve(message, parts=tuple([message.parts[at] for at in own]))
+                counts = [counts[at] for at in own]
+            said.append((message, counts))
+        return self.pages.built(position, said)
+
+    def _counts(self, said: Said) -> Sequence[int]:
+        same = said.counter == self._count.info.fingerprint
+        return said.counts if same else message_counts(said.message, self._count)
 
 
 class Coming:

@@ -64,7 +64,7 @@ class Layout:
         if record.entries:
             position = self._pages.position(record.entries[-1].last)
             n = 0 if position is None else position + 1
-        self._install(ready or self.gate.arrange(Plan(record.entries), self._pages, n, "log"), n)
+        self._install(ready or self.gate.restored(Plan(record.entries), self._pages, n, "log"), n)
 
     def _admit(self, entry: Entry, ready: list[Slot] | None) -> None:
         position = self._pages.position(entry.first)
@@ -84,9 +84,10 @@ class Layout:
 
     def _cut(self, position: int) -> None:
         """Take away what was laid out from this position on; nothing where a compaction covers it."""
-        at = self._at.get(self._pages.ids[position])
+        at, stale = self._at.get(self._pages.ids[position]), self.stale
         if at is not None:
             self._install(self.slots[:at], position)
+            self.stale = stale
 
     def _install(self, slots: Iterable[Slot], n: int) -> None:
         self.slots, self.tokens, self.results, self._at, self._spoken = [], 0, 0, {}, False

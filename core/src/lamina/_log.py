@@ -6,16 +6,17 @@ rewritten now and then). A record is put only where its key is absent, so of two
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from hashlib import blake2b
 from urllib.parse import quote
 
 from attrs import frozen
 
-from lamina._records import Forked, LogRecord, RolledBack, encode, stamped
+from lamina._records import DIGEST, Forked, LogRecord, RolledBack, encode, stamped
 from lamina.errors import IntegrityError, UnknownSessionError
-from lamina.protocols import Commit, Get, Scan, Storage
+from lamina.protocols import Commit, Get, InstantStorage, Record, Scan, Storage
 
 _BATCH = 1000
 _FIRST = 16
@@ -24,13 +25,10 @@ _PACK_OVER = 512
 """Source records above this many bytes are deflated: recordings are repetitive JSON."""
 
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.~-]*")
-"""What quoting leaves as it is."""
-
-
+@lru_cache(1024)  # of each session at every message
 def segment(name: str) -> str:
     """The session's name as one piece of a key."""
-    return name if _PLAIN.fullmatch(name) else quote(name, safe="")
+    return quote(name, safe="")
 
 
 def pack(raw: bytes) -> bytes:
@@ -125,16 +123,28 @@ class SessionLog:
                 return out
             limit = _BATCH
 
+    def now(self, wanted: Sequence[tuple[str, int]]) -> list[LogRecord]:
+        """Records by (owner session, sequence number), at once; the storage must have :attr:`Capability.INSTANT`.
+
+        Raises:
+            IntegrityError: One is missing or damaged.
+        """
+        assert isinstance(self._storage, InstantStorage)
+        keys = [self._key(owner, seq) for owner, seq in wanted]
+        found = self._storage.get_now(Get(keys=keys))
+        return [stamped(key, _there(key, record))[0] for key, record in zip(keys, found, strict=True)]
+
+    def check(self, seq: int) -> bytes:
+        """A digest of the session's own record of this number, at once; empty where there is none."""
+        assert isinstance(self._storage, InstantStorage)
+        (record,) = self._storage.get_now(Get(keys=[self._key(self.session, seq)]))
+        return b"" if record is None else blake2b(record.value, digest_size=DIGEST).digest()
+
     async def sources(self, wanted: Sequence[tuple[str, int]]) -> list[bytes]:
         """Source records by (owner session, number), byte for byte."""
         keys = [self.source_key(owner, number) for owner, number in wanted]
         found = await self._storage.get(Get(keys=keys))
-        out = []
-        for key, record in zip(keys, found, strict=True):
-            if record is None:
-                raise IntegrityError(f"{key}: source record missing; restore the store from a copy")
-            out.append(unpack(key, record.value))
-        return out
+        return [unpack(key, _there(key, record)) for key, record in zip(keys, found, strict=True)]
 
     @staticmethod
     def source_key(owner: str, number: int) -> str:
@@ -144,6 +154,12 @@ class SessionLog:
     @staticmethod
     def _key(owner: str, seq: int) -> str:
         return f"log/{segment(owner)}/{seq:012d}"
+
+
+def _there(key: str, record: Record | None) -> bytes:
+    if record is None:
+        raise IntegrityError(f"{key}: record missing; restore the store from a copy")
+    return record.value
 
 
 def voided(records: Sequence[Kept]) -> frozenset[int]:

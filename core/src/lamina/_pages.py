@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import bisect
 import json
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar, overload
 
 from lamina._calls import Calls, Place
 from lamina._counting import CheckedCounter
+from lamina._resident import Load, Resident
 from lamina.model import Extra, Image, Message, Opaque, Page, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.protocols import CounterInfo
 
@@ -107,7 +109,7 @@ def shortened_tokens(page: Page, at: int, message: Message, counts: Sequence[int
 class Prefix(Sequence[T]):
     """The first ``n`` items (mostly pages) of a growing list, without a copy."""
 
-    def __init__(self, pages: list[T], n: int) -> None:
+    def __init__(self, pages: Sequence[T], n: int) -> None:
         self._pages, self._n = pages, n
 
     def __len__(self) -> int:
@@ -171,21 +173,28 @@ def joined(first: Message, then: Message) -> Message:
 
 
 class Pages:
-    """The pages of one session, kept up message by message."""
+    """The pages of one session, kept up message by message.
 
-    def __init__(self, count: CheckedCounter) -> None:
-        self.all: list[Page] = []
-        self.ids: list[int] = []
+    Args:
+        count: Counts tokens.
+        load: Reads a page that is not held from the log, at once; ``None`` where all are held.
+        missing: Tokens of what stands for a missing result, where they are known.
+    """
+
+    def __init__(self, count: CheckedCounter, load: Load | None = None, missing: int | None = None) -> None:
+        self.all = Resident(load)
+        self.ids = array("q")
         self.must: list[int] = []
         """Ids of pinned and system pages, ascending."""
-        self.asked: list[int] = []
+        self.asked = array("q")
         """Ids of the pages of role ``user``, ascending."""
-        self.sums: list[int] = [0]
+        self.pinned: set[int] = set()
+        self.sums = array("q", [0])
         """Tokens of all pages before each position."""
         self.calls = Calls()
         self.next_id = 1
-        self._info: CounterInfo = count.info
-        self._missing: int = count([NO_RESULT])[0]
+        self._count, self._info = count, count.info
+        self.missing = count([NO_RESULT])[0] if missing is None else missing
 
     def position(self, page: int) -> int | None:
         """Where the page stands in :attr:`all`."""
@@ -217,13 +226,16 @@ class Pages:
         if old is not None:
             tokens += old.message_tokens[1:]
             parts += old.part_tokens[1:]
-        for index, call in enumerate(message.calls, start=len(answers)):
+        calls = message.calls if message.role == "assistant" else ()
+        for index, call in enumerate(calls, start=len(answers)):
             self.calls.opened(call.id, (position, index))
             answer = Message("tool", (ToolResult(call.id, NO_RESULT),))
             answers += (answer,)
-            tokens.append(message_tokens(answer, (self._missing,), self._info))
-            parts.append((self._missing,))
-        page = Page(self.ids[position], (head, *answers), tuple(tokens), old is not None and old.pinned, tuple(parts))
+            tokens.append(message_tokens(answer, (self.missing,), self._info))
+            parts.append((self.missing,))
+        page = Page(
+            self.ids[position], (head, *answers), tuple(tokens), self.ids[position] in self.pinned, tuple(parts)
+        )
         self._put(position, page)
         return [position]
 
@@ -250,6 +262,21 @@ class Pages:
             self._put(position, Page(old.id, tuple(said), tuple(tokens), old.pinned, tuple(parts)))
         return list(by_page)
 
+    def built(self, position: int, said: Sequence[tuple[Message, Sequence[int]]]) -> Page:
+        """The page at a position, made anew from what was said of it.
+
+        Args:
+            position: Where it stands.
+            said: Its messages, each with its counts; of tool messages only the results that belong to it.
+        """
+        id = self.ids[position]
+        alone = Pages(self._count, missing=self.missing)
+        if id in self.pinned:
+            alone.pinned.add(id)
+        for message, counts in said:
+            alone.add(message, counts, (id,))
+        return alone.all[0]
+
     def _put(self, position: int, page: Page) -> None:
         if position == len(self.all):
             self.all.append(page)
@@ -266,6 +293,7 @@ class Pages:
         position = self.position(page)
         if position is None:
             return
+        (self.pinned.add if pinned else self.pinned.discard)(page)
         old = self.all[position]
         self.all[position] = Page(old.id, old.messages, old.message_tokens, pinned, old.part_tokens)
         at = bisect.bisect_left(self.must, page)
@@ -304,7 +332,7 @@ class Ahead:
             self._next_id += 1
             self._head, self._n_calls = message, 0
         position = len(self._known) + len(self._new) - 1
-        for call in message.calls:
+        for call in message.calls if message.role == "assistant" else ():
             self._calls.opened(call.id, (position, self._n_calls))
             self._n_calls += 1
         return (self._id((position, 0)),)

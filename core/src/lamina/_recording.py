@@ -8,7 +8,7 @@ from hashlib import blake2b
 from lamina._checking import checked
 from lamina._fold import Fold
 from lamina._log import Kept, voided
-from lamina._records import LogRecord, Recorded, Said, Sourced
+from lamina._records import DIGEST, LogRecord, Recorded, Said, Sourced
 from lamina.errors import FormatError
 from lamina.model import Message
 from lamina.protocols import Parsed
@@ -31,7 +31,7 @@ class Recording:
         self.damaged = tuple([p.line for p in parsed if p.damaged and p.line is not None])
         """Lines of records that are half-written or overwritten."""
         self._parsed, self._source = [p for p in parsed if not p.torn], source
-        self.digests = [blake2b(p.raw, digest_size=8).digest() for p in self._parsed]
+        self.digests = [blake2b(p.raw, digest_size=DIGEST).digest() for p in self._parsed]
 
     def check(self, session: str, fold: Fold) -> None:
         """Refuse a recording that is not the one that the session holds, shorter or longer.
@@ -39,9 +39,9 @@ class Recording:
         Raises:
             FormatError: It is another one; names the first record that differs.
         """
-        known, digests = fold.digests, self.digests
-        if known != digests[: len(known)] and digests != known[: len(digests)]:
-            at = next((i for i, (a, b) in enumerate(zip(known, digests, strict=False)) if a != b), 0)
+        known, digests = bytes(fold.digests), b"".join(self.digests)
+        if not known.startswith(digests) and not digests.startswith(known):
+            at = next(i for i, (a, b) in enumerate(zip(known, digests, strict=False)) if a != b) // DIGEST
             raise FormatError(
                 f"session {session!r} already holds a different recording (from record {at + 1} on); import this one under another name: --session NAME",
                 self._source, self._parsed[at].line,
@@ -55,7 +55,7 @@ class Recording:
         Raises:
             FormatError: A message is none; names the line.
         """
-        known = len(fold.digests)
+        known = len(fold.digests) // DIGEST
         coming = fold.ahead()
         if not known and (fold.format, fold.source) != (format, self._source):
             coming.records.append(Recorded(format, self._source))

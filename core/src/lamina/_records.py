@@ -18,6 +18,9 @@ from lamina.protocols import Digest, Entry, Excerpt, Note, PagedOut, Rendition, 
 
 SCHEMA = 2
 
+DIGEST = 8
+"""Bytes of a source record's digest."""
+
 _LARGE = 1
 """Code of the extension that holds a whole number which MessagePack has no room for, in decimal digits."""
 

@@ -97,8 +97,17 @@ class Gate:
         Raises:
             ContractError: What is wrong with the plan, naming the pager.
         """
-        self._check_order(plan, pages, n, pager)
+        slots = self.restored(plan, pages, n, pager)
         self._check_pins(plan, pages, n, pager)
+        return slots
+
+    def restored(self, plan: Plan, pages: Pages, n: int, pager: str) -> list[Slot]:
+        """The window of a plan that stands in the log, where pages may have been pinned since.
+
+        Raises:
+            ContractError: What is wrong with it.
+        """
+        self._check_order(plan, pages, n, pager)
         slots: list[Slot] = []
         out: list[Entry] = []
         view = Prefix(pages.all, n)

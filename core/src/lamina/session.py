@@ -16,7 +16,7 @@ from lamina._checking import checked
 from lamina._engine import Engine, Parts, Wanted
 from lamina._pages import Prefix
 from lamina._recording import Recording, exported
-from lamina._records import Checkpointed, Compacted, Faulted, Lived, Pinned, RolledBack
+from lamina._records import DIGEST, Checkpointed, Compacted, Faulted, Lived, Pinned, RolledBack
 from lamina._tail import Tail, build_tail
 from lamina.errors import BudgetError, SessionStateError, UnknownPageError, UnknownPluginError
 from lamina.model import CallResult, Hit, Message, Page, tool_result
@@ -205,7 +205,7 @@ class Session:
         def make() -> Made:
             fold = self.book.fold
             recording.check(self.id, fold)
-            facts.update(already=len(fold.digests), before=fold.messages)
+            facts.update(already=len(fold.digests) // DIGEST, before=fold.messages)
             return recording.made(fold, format)
 
         await self.book.append(make)
@@ -353,12 +353,14 @@ class Session:
         Raises:
             UnknownPageError: The session has none of them.
         """
+        fold = self.book.fold
         wanted: dict[tuple[str, int], None] = {}
         out: list[bytes] = []
         for page in self.select(first, last):
-            sources = self.book.fold.sources.get(page.id, [])
+            position = fold.pages.position(page.id)
+            sources = fold.sources_of(position) if position is not None else {}
             wanted.update(dict.fromkeys(sources))
-            if not any(source in self.book.fold.recorded for source in sources):
+            if not any(sources.values()):
                 out.append(self._as_json(page.messages))
         return [*await self.book.log.sources(list(wanted)), *out] if wanted else out
 

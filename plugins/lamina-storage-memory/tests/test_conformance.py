@@ -9,7 +9,7 @@ from lamina_storage_memory import MemorySettings, open_memory
 
 class TestMemory(StorageSuite):
     strategy = "memory"
-    capabilities = frozenset({Capability.RANGE_DELETES, Capability.SIZES})
+    capabilities = frozenset({Capability.INSTANT, Capability.RANGE_DELETES, Capability.SIZES})
 
     @pytest.fixture
     def open_storage(self, tmp_path):

@@ -36,6 +36,9 @@ class Capability(enum.StrEnum):
     """Lists the namespaces that share its place (:class:`ListingStorage`)."""
     CHECK = "check"
     """Looks at everything that it keeps, and names what is damaged (:class:`CheckingStorage`)."""
+    INSTANT = "instant"
+    """A few records are read so fast that nobody needs to wait: it is an :class:`InstantStorage`. The kernel then holds no
+    more of a session than it uses, and reads the rest when it is asked for."""
 
 
 @frozen
@@ -284,6 +287,18 @@ class CheckingStorage(Storage, Protocol):
         ...
 
 
+@runtime_checkable
+class InstantStorage(Storage, Protocol):
+    """A storage with :attr:`Capability.INSTANT`, as those are that lie in this process or on a local disk."""
+
+    def get_now(self, request: Get) -> Sequence[Record | None]:
+        """As :meth:`get`, at once: for a few keys, within some tens of microseconds.
+
+        It sees every commit that returned before. Concurrency: any thread may call it, at any time.
+        """
+        ...
+
+
 _OFFERS: Mapping[Capability, type] = {
     Capability.SIZES: SizingStorage,
     Capability.WATCH: WatchableStorage,
@@ -291,6 +306,7 @@ _OFFERS: Mapping[Capability, type] = {
     Capability.BACKUP: BackupStorage,
     Capability.NAMESPACES: ListingStorage,
     Capability.CHECK: CheckingStorage,
+    Capability.INSTANT: InstantStorage,
 }
 
 
@@ -306,6 +322,8 @@ def offering(storage: Storage, capability: Literal[Capability.BACKUP], name: str
 def offering(storage: Storage, capability: Literal[Capability.NAMESPACES], name: str) -> ListingStorage: ...
 @overload
 def offering(storage: Storage, capability: Literal[Capability.CHECK], name: str) -> CheckingStorage: ...
+@overload
+def offering(storage: Storage, capability: Literal[Capability.INSTANT], name: str) -> InstantStorage: ...
 def offering(storage: Storage, capability: Capability, name: str) -> Storage:
     """Give the storage as the protocol of a capability, so that its method can be called.
 

@@ -14,8 +14,8 @@ pytest.register_assert_rewrite(
     *(f"lamina.testing._storage_{part}" for part in ("records", "scans", "tasks", "model", "offers"))
 )
 
-from lamina.errors import CapabilityError, ConflictError  # noqa: E402 - after the line above
-from lamina.protocols import Capability, Commit, Get, Scan, Storage, measured  # noqa: E402
+from lamina.errors import CapabilityError, ClosedError, ConflictError  # noqa: E402 - after the line above
+from lamina.protocols import Capability, Commit, Get, InstantStorage, Scan, Storage, measured  # noqa: E402
 from lamina.testing._storage_model import StorageMachine  # noqa: E402
 from lamina.testing._storage_offers import OfferTests  # noqa: E402
 from lamina.testing._storage_records import OpenStorage, RecordTests, use  # noqa: E402
@@ -162,6 +162,28 @@ class StorageSuite(RecordTests, ScanTests, TaskTests, OfferTests, Suite):
                 with pytest.raises(ConflictError):
                     await one.commit(Commit(puts={"a": b"3"}, expect={"a": version}))
                 assert [record and record.value for record in await one.get(Get(keys=["a"]))] == [b"2"]
+
+        asyncio.run(main())
+
+    # -------------------------------------------------------------------------------------------- reading at once
+
+    def test_what_is_read_at_once_is_what_stands_there(self, open_storage: OpenStorage) -> None:
+        self._needs(Capability.INSTANT)
+        request = Get(keys=["a", "gone", "b", "a"])
+
+        async def main() -> None:
+            async with open_storage() as storage, open_storage("other") as other:
+                assert isinstance(storage, InstantStorage)
+                await other.commit(Commit(puts={"a": b"other", "gone": b"other"}))
+                await storage.commit(Commit(puts={"a": b"1", "gone": b"1"}))
+                assert storage.get_now(request) == await storage.get(request)
+                await storage.commit(Commit(puts={"a": b"2", "b": b"2"}, deletes=frozenset({"gone"})))
+                found = storage.get_now(request)
+                assert found == await storage.get(request)
+                assert await asyncio.to_thread(storage.get_now, request) == found
+                assert list(storage.get_now(Get(keys=[]))) == []
+            with pytest.raises(ClosedError):
+                storage.get_now(request)
 
         asyncio.run(main())
 

@@ -24,7 +24,7 @@ class MemoryStorage:
         max_bytes: Most bytes of keys (in UTF-8) and values together, ``None`` for no bound.
     """
 
-    capabilities: frozenset[Capability] = frozenset({Capability.RANGE_DELETES, Capability.SIZES})
+    capabilities: frozenset[Capability] = frozenset({Capability.INSTANT, Capability.RANGE_DELETES, Capability.SIZES})
 
     def __init__(self, name: str, max_bytes: int | None = None) -> None:
         self._name, self._max_bytes = name, max_bytes
@@ -63,6 +63,10 @@ class MemoryStorage:
 
     async def get(self, request: Get) -> Sequence[Record | None]:
         """The records in the order of the keys; ``None`` for absent ones."""
+        return self.get_now(request)
+
+    def get_now(self, request: Get) -> Sequence[Record | None]:
+        """As :meth:`get`, at once."""
         self._check_open()
         check_keys(request.keys)
         return [self._records.get(key) for key in request.keys]

@@ -153,6 +153,17 @@ def _open_both(opening: Opening) -> Opened:
     return Opened(path=path, reader=reader, writer=writer)
 
 
+def open_reader(path: Path, timeout_s: float) -> sqlite3.Connection:
+    """One more connection to a file that is open already, which only reads.
+
+    Raises:
+        sqlite3.Error: What SQLite says; see :func:`translated`.
+    """
+    connection = _connect(path, timeout_s)
+    connection.execute("PRAGMA query_only = 1")
+    return connection
+
+
 def _connect(path: Path | str, timeout_s: float, *, uri: bool = False) -> sqlite3.Connection:
     return sqlite3.connect(
         path, timeout=timeout_s, isolation_level=None, check_same_thread=False, cached_statements=64, uri=uri

@@ -30,6 +30,7 @@ from lamina.protocols import (
     WatchRequest,
 )
 from lamina_storage_sqlite import _careful, _file, _lanes, _rows
+from lamina_storage_sqlite._glance import Glance
 
 if TYPE_CHECKING:
     from lamina_storage_sqlite import SqliteSettings
@@ -38,11 +39,41 @@ _TOLD = 10_000
 """More keys than so many are told as "any"."""
 
 
+class Glance:
+    """A connection for reads that cannot wait for others' turn, from any thread; opened when it is first used.
+
+    Args:
+        path: The file.
+        timeout_s: How long a read waits for a lock. In WAL mode it waits for none, but while the file is recovered.
+    """
+
+    def __init__(self, path: Path, timeout_s: float) -> None:
+        self._path, self._timeout_s = path, timeout_s
+        self._connection: sqlite3.Connection | None = None
+        self._lock = threading.Lock()
+
+    def read(self, namespace: str, keys: Sequence[str]) -> list[Record | None]:
+        """The records of the keys."""
+        try:
+            with self._lock:
+                if self._connection is None:
+                    self._connection = database.open_reader(self._path, self._timeout_s)
+                return database.read(self._connection, namespace, keys)
+        except sqlite3.Error as error:
+            raise database.translated(error, self._path, self._timeout_s) from error
+
+    def close(self) -> None:
+        """Close the connection, if it was opened."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+
+
 class SqliteStorage:
     """Keeps the records of one namespace in a SQLite file, which other namespaces and processes share.
 
     One connection writes and one reads, so reads go on while a large batch is written; each sees whole commits
-    only. A small commit costs about 35 µs on the event loop's thread at ``synchronous = "normal"``, a get of one
+    only; a third one reads what must be there at once. A small commit costs about 35 µs on the event loop's thread at ``synchronous = "normal"``, a get of one
     key 7 µs; large calls, and all commits at ``"full"``, cost a thread switch (0.1 ms) and leave the loop free.
     What many tasks commit at once is one transaction.
 
@@ -60,6 +91,10 @@ class SqliteStorage:
         self._writer: _lanes.Writer | None = None
         if self._lane is not None:
             self._writer = _lanes.Writer(self._lane, self._space, fsync=settings.synchronous == "full")
+        self._glance = Glance(self._path, self._space, self._timeout_s)
+        if self._writer is None:
+            # What can only be read may be a copy, or open in a way of its own: everything is read at opening then.
+            self.capabilities -= {Capability.INSTANT}
         self._closed = asyncio.Event()
 
     @classmethod
@@ -106,6 +141,14 @@ class SqliteStorage:
             found = await self._reader.run(careful, small=False)
             _refuse_damaged(found, request.tolerant)
             return found
+
+    def get_now(self, request: Get) -> Sequence[Record | None]:
+        """As :meth:`get`, at once: 7 µs for one key."""
+        self._check_open()
+        check_keys(request.keys)
+        found = self._glance.read(request.keys)
+        _refuse_damaged(found, request.tolerant)
+        return found
 
     async def scan(self, request: Scan) -> Sequence[Record]:
         """One batch of records in order; fewer than ``limit`` means the end was reached."""
@@ -178,6 +221,7 @@ class SqliteStorage:
     async def close(self) -> None:
         """Finish what was begun and close the file; any later call is refused."""
         self._closed.set()
+        self._glance.close()
         if self._writer is not None:
             await self._writer.drained()
         closing = [asyncio.wrap_future(lane.close()) for lane in (self._reader, self._lane) if lane is not None]

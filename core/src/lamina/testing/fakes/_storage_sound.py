@@ -121,6 +121,10 @@ class SoundStorage:
 
     async def get(self, request: Get) -> Sequence[Record | None]:
         """The records in the order of the keys."""
+        return self.get_now(request)
+
+    def get_now(self, request: Get) -> Sequence[Record | None]:
+        """The records in the order of the keys, at once."""
         self.check_open()
         for key in request.keys:
             self.check_key(key)

@@ -123,6 +123,7 @@ class GetsSorted(SoundStorage):
             "test_keys_are_not_normalised",
             "test_keys_are_not_trimmed",
             "test_namespaces_never_meet",
+            "test_what_is_read_at_once_is_what_stands_there",
             MODEL,
             NASTY,
         }
