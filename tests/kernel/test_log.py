@@ -216,7 +216,7 @@ class TestTails:
             async with kernel(**parts) as one, kernel(**parts) as two:
                 a = await long_session(one)
                 await two.session("s")
-                await two.recall("message")
+                await two.tier_counts()  # which takes in all that was said
                 await a.add(lamina.user("a needle"))
                 read = storage.given
                 (hit,) = await two.recall("needle")
