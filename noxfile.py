@@ -129,6 +129,8 @@ def formats(session: nox.Session, form: str) -> None:
     if form == "gemini":  # it wants an older version of what langchain-core wants
         session.install("google-genai==3.6.1")
     session.run("pytest", "-q", *map(str, ROOT.glob(f"plugins/lamina-format-{form}/tests/official_*.py")))
+
+
 def crash(session: nox.Session) -> None:
     """Kill writers of each durable storage five hundred times, and damage its file at hundreds of places."""
     install(session, "test")

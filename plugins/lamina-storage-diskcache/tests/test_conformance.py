@@ -12,7 +12,7 @@ from lamina_storage_diskcache import DiskcacheSettings, open_diskcache
 
 class TestDiskcache(StorageSuite):
     strategy = "diskcache"
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - {Capability.INSTANT}
     model_settings = settings(StorageSuite.model_settings, max_examples=12)
 
     @pytest.fixture

@@ -78,7 +78,7 @@ class DiskcacheStorage:
         host: Gives folder, name, namespace and clock.
     """
 
-    capabilities: frozenset[Capability] = frozenset(Capability)
+    capabilities: frozenset[Capability] = frozenset(Capability) - {Capability.INSTANT}
 
     def __init__(self, settings: DiskcacheSettings, host: Host) -> None:
         check_text(host.namespace, "namespace")

@@ -39,36 +39,6 @@ _TOLD = 10_000
 """More keys than so many are told as "any"."""
 
 
-class Glance:
-    """A connection for reads that cannot wait for others' turn, from any thread; opened when it is first used.
-
-    Args:
-        path: The file.
-        timeout_s: How long a read waits for a lock. In WAL mode it waits for none, but while the file is recovered.
-    """
-
-    def __init__(self, path: Path, timeout_s: float) -> None:
-        self._path, self._timeout_s = path, timeout_s
-        self._connection: sqlite3.Connection | None = None
-        self._lock = threading.Lock()
-
-    def read(self, namespace: str, keys: Sequence[str]) -> list[Record | None]:
-        """The records of the keys."""
-        try:
-            with self._lock:
-                if self._connection is None:
-                    self._connection = database.open_reader(self._path, self._timeout_s)
-                return database.read(self._connection, namespace, keys)
-        except sqlite3.Error as error:
-            raise database.translated(error, self._path, self._timeout_s) from error
-
-    def close(self) -> None:
-        """Close the connection, if it was opened."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-
-
 class SqliteStorage:
     """Keeps the records of one namespace in a SQLite file, which other namespaces and processes share.
 
