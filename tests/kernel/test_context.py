@@ -90,7 +90,11 @@ def test_the_synchronous_face_works_inside_a_running_loop(kernel, monkeypatch):
             assert ctx.recall("port")[0].page == 1
             assert ctx.remember("a fact").text == "a fact"
             assert ctx.call(lamina.Call("echo", {"text": "hi"})).text == "hi"
-            assert [t.name for t in ctx.tools()] == ["echo"]
+            ctx.register(lamina.tool(name="twice")(lambda text: text * 2))
+            assert [t.name for t in ctx.tools()] == ["echo", "twice"]
+            assert [f.spec.name for f in ctx.find_tools("twice")] == ["twice"]
+            calls = [lamina.Call("twice", {"text": "a"}), lamina.Call("nope")]
+            assert [r.state for r in ctx.gather(calls)] == ["done", "refused"]
             child = s.fork("t")
             child.close()
             child.reopen()

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lamina.context import Context
 from lamina.context import open as open_async
 from lamina.memory import Moved
 from lamina.model import Call, CallResult, Draft, Hit, Memory, Message, Page
-from lamina.protocols import ToolSpec
+from lamina.protocols import Tool, ToolSpec
 from lamina.session import Imported, Session, SessionInfo
 from lamina.window import Window
+
+if TYPE_CHECKING:
+    from lamina.tools import Found
 
 T = TypeVar("T")
 
@@ -178,9 +181,21 @@ class SyncContext:
         """Run one tool call; see :meth:`lamina.tools.Registry.call`."""
         return self._loop.run(self._context.tools.call(call))
 
+    def gather(self, calls: Sequence[Call]) -> list[CallResult]:
+        """Run many tool calls at once; see :meth:`lamina.tools.Registry.gather`."""
+        return self._loop.run(self._context.tools.gather(calls))
+
+    def register(self, tool: Tool | Callable[..., Any]) -> None:
+        """Add a tool, or a function; see :meth:`lamina.tools.Registry.register`."""
+        self._context.tools.register(tool)
+
     def tools(self) -> list[ToolSpec]:
         """The tools as a model is shown them."""
         return self._context.tools.specs()
+
+    def find_tools(self, query: str, limit: int = 5) -> list[Found]:
+        """The tools that fit a need best; see :meth:`lamina.tools.Registry.find_tools`."""
+        return self._context.tools.find_tools(query, limit)
 
 
 @contextmanager
