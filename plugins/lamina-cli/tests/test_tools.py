@@ -31,12 +31,13 @@ def opener(name, **more):
 
 @hookimpl
 def register_tool(register):
-    register("shell", opener("shell", effects=Effects(destructive=True, open_world=True)), Settings)
+    register("acme-shell", opener("shell", effects=Effects(destructive=True, open_world=True)), Settings)
     register("look", opener("look", effects=Effects(read_only=True), tags=("web",)), Settings)
 """
 
 RULES = """
 [tools.shell]
+use = "acme-shell"
 [tools.look]
 [grants.rules]
 rules = [

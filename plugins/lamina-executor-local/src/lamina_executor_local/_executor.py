@@ -74,20 +74,19 @@ class LocalExecutor:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             run, future, loop = job
-            try:
-                # One that was cancelled while it waited is not begun.
-                if not future.cancelled():
-                    try:
-                        value = run()
-                    except BaseException as error:  # noqa: BLE001 - handed to who waits
-                        _hand(loop, _fail, future, error)
-                    else:
-                        _hand(loop, _give, future, value)
-                    del run
-            finally:
-                with self._lock:
-                    self._waiting -= 1
-            del job, future
+            deliver: Callable[..., None] = _give
+            value: Any = None
+            # One that was cancelled while it waited is not begun.
+            if not future.cancelled():
+                try:
+                    value = run()
+                except BaseException as error:  # noqa: BLE001 - handed to who waits
+                    deliver, value = _fail, error
+            # Before it is handed over: who gets it may ask for the next at once, which this thread can take.
+            with self._lock:
+                self._waiting -= 1
+            _hand(loop, deliver, future, value)
+            del job, run, future, value
 
     async def close(self) -> None:
         """Let the threads end; wait for them a while."""
