@@ -50,6 +50,7 @@ SELECT i.key, t.key FROM (
 ) AS i LEFT JOIN Cache AS t ON t.rowid = i.place
 """
 _BEFORE = _NEIGHBOUR.format("<", "DESC")
+_UP_TO = _NEIGHBOUR.format("<=", "DESC")
 _AT_OR_BEHIND = _NEIGHBOUR.format(">=", "ASC")
 _BEHIND = _NEIGHBOUR.format(">", "ASC")
 _BEYOND = "\U0010ffff" * 251
@@ -243,7 +244,7 @@ class Table:
             if short:
                 self._check_gap((_BEFORE,), end if last is None else last)
         else:
-            self._check_gap((_BEFORE,), low)
+            self._check_gap((_UP_TO if low_is == ">" else _BEFORE,), low)
             if short:
                 self._check_gap((_BEHIND if last or low_is == ">" else _AT_OR_BEHIND,), low if last is None else last)
 
