@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import json
 from pathlib import Path
 
@@ -120,6 +121,34 @@ class TestListings:
             async with kernel(storage=storage) as ctx:
                 with pytest.raises(IntegrityError, match=r"ses/s: written by a newer lamina \(schema 9"):
                     await ctx.sessions()
+
+        run(work)
+
+
+class TestManySessions:
+    def test_those_that_nobody_uses_are_let_go_and_listed_as_they_are(self, kernel):
+        async def work():
+            storage = kernel.DictStorage()
+            async with kernel({"memory": {"tiers": []}}, storage=storage) as ctx:
+                held = await ctx.session("held")
+                for n in range(100):
+                    s = await ctx.session(f"s{n}")
+                    await s.add(lamina.user("one"))
+                    await s.add(lamina.user("two"))
+                del s
+                gc.collect()
+                assert len([o for o in gc.get_objects() if isinstance(o, lamina.Session)]) <= 32 + 1
+                assert await ctx.session("held") is held
+                assert {i.messages for i in await ctx.sessions()} == {2}
+                assert [p.text for p in (await ctx.session("s0")).pages] == ["one", "two"]
+
+        run(work)
+
+    def test_one_that_is_opened_twice_at_once_is_opened_once(self, kernel):
+        async def work():
+            async with kernel() as ctx:
+                found = await asyncio.gather(*(ctx.session("s") for _ in range(10)))
+                assert len(set(map(id, found))) == 1
 
         run(work)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from attrs import evolve
 
@@ -17,6 +19,7 @@ from lamina._drafts import drafted
 from lamina._engine import Parts
 from lamina._extracting import Talk
 from lamina._host import Opened
+from lamina._indexes import beside
 from lamina.config import Config, load
 from lamina.errors import (
     ConfigError,
@@ -34,6 +37,9 @@ from lamina.tools import Registry
 from lamina.tools._opening import open_registry
 from lamina.verbatim import whole
 
+_RECENT = 32
+"""So many sessions stay open that nobody uses."""
+
 _NAME_BYTES = 250
 """Longest session name: three times as many bytes when quoted must leave room in a key of 1,000."""
 
@@ -49,8 +55,11 @@ class Context:
         """Every installed or configured format."""
         self.count: CheckedCounter
         """Counts tokens of texts by the configured counter; ``count.info`` says what frames cost."""
-        self._sessions: dict[str, Session] = {}
-        self._opening: dict[str, asyncio.Lock] = {}
+        self._sessions: WeakValueDictionary[str, Session] = WeakValueDictionary()
+        """All that somebody uses."""
+        self._recent: OrderedDict[str, Session] = OrderedDict()
+        """Those that were asked for last, so that they need not be opened again."""
+        self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._shared: Shared
         self._memories: Memories
 
@@ -91,7 +100,7 @@ class Context:
     async def _close(self) -> None:
         await self.tools.close()  # before any part that a call may use
         await self._memories.close()
-        for session in self._sessions.values():
+        for session in list(self._sessions.values()):
             await session.book.flush()
 
     # ------------------------------------------------------------- sessions
@@ -103,13 +112,13 @@ class Context:
             UnknownSessionError: There is none, and ``create`` is false.
             SessionStateError: The id is no name for a session.
         """
-        if id in self._sessions:
-            return self._sessions[id]
+        if (known := self._sessions.get(id)) is not None:
+            return await self._kept(known)
         if not id or len(id.encode("utf-8", "replace")) > _NAME_BYTES or not id.isprintable():
             raise SessionStateError(f"{id[:50]!r} is no session id: 1 to {_NAME_BYTES} bytes of printable text")
         async with self._opening.setdefault(id, asyncio.Lock()):
-            if id in self._sessions:
-                return self._sessions[id]
+            if (known := self._sessions.get(id)) is not None:
+                return await self._kept(known)
             record = (await self._shared.storage.get(Get(keys=[listing_key(id)])))[0]
             if record is None and not create:
                 raise UnknownSessionError(id, [info.id for info in await self.sessions()])
@@ -117,7 +126,17 @@ class Context:
             if record is not None:
                 await session.book.load(record)
             self._sessions[id] = session
-            return session
+            return await self._kept(session)
+
+    async def _kept(self, session: Session) -> Session:
+        """The session, which is among the most recent ones now; the one that is not any more is let go."""
+        self._recent[session.id] = session
+        self._recent.move_to_end(session.id)
+        if len(self._recent) > _RECENT:
+            _, oldest = self._recent.popitem(last=False)
+            with beside("the listing of a session could not be brought up to date"):
+                await oldest.book.flush()
+        return session
 
     async def _book(self, id: str) -> Book:
         return (await self.session(id)).book
@@ -141,19 +160,20 @@ class Context:
 
     async def sessions(self) -> list[SessionInfo]:
         """All sessions of the namespace, the most recently changed first."""
-        infos: dict[str, SessionInfo] = {}
+        known: dict[str, Listed] = {}
         after: str | None = None
         while True:
             batch = await self._shared.storage.scan(Scan(prefix="ses/", after=after))
             for record in batch:
-                info = Listed.of(record).info
-                infos[info.id] = info
+                listed = Listed.of(record)
+                known[listed.info.id] = listed
             if len(batch) < 1000:
                 break
             after = batch[-1].key
-        for id, session in self._sessions.items():
-            if id in infos:
-                infos[id] = session.info
+        infos = {id: listed.info for id, listed in known.items()}
+        for id, session in list(self._sessions.items()):
+            if id in known and known[id].next <= session.book.fold.next:
+                infos[id] = session.info  # else another process knows more
         return sorted(infos.values(), key=lambda i: (-i.updated_s, i.id))
 
     async def import_data(
