@@ -78,6 +78,13 @@ def reference(session: nox.Session) -> None:
 
 
 @nox.session
+def golden(session: nox.Session) -> None:
+    """Write the sample session's windows anew, which a test compares."""
+    install(session, "test")
+    session.run("python", "tests/integration/_golden.py")
+
+
+@nox.session
 def layers(session: nox.Session) -> None:
     """Check who may import whom."""
     install(session, "layers")
