@@ -7,6 +7,7 @@ import gc
 
 import msgspec
 import pytest
+from attrs import evolve
 
 import lamina
 from lamina import _resident, _snapshot
@@ -90,7 +91,7 @@ class TestOpening:
         run(work)
 
     @pytest.mark.parametrize("which", [0, 4, -1])
-    @pytest.mark.parametrize("how", ["lost", "damaged", "cut off", "newer", "foreign"])
+    @pytest.mark.parametrize("how", ["lost", "damaged", "cut off", "newer", "foreign", "odd"])
     def test_what_is_no_sound_snapshot_is_left_alone_and_made_anew(self, kernel, kept, which, how):
         storage, want = kept
         data = storage.storage.data
@@ -105,6 +106,9 @@ class TestOpening:
                 data[key] = (value[: len(value) // 2], 10**6)
             case "newer":
                 data[key] = (msgspec.msgpack.encode([9, *msgspec.msgpack.decode(value)[1:]]), 10**6)
+            case "odd":
+                piece = _snapshot.Piece.unpack(value)
+                data[key] = (evolve(piece, said={"counter": "words", "check": piece.said["check"]}).pack(), 10**6)
             case "foreign":
                 data[key] = (b"\xc1 what is this", 10**6)
         assert run(lambda: opened(kernel, storage))[0] == want

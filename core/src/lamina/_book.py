@@ -16,6 +16,7 @@ from attrs import asdict, evolve, fields_dict, frozen
 from lamina import _snapshot
 from lamina._engine import Parts, Proposal
 from lamina._fold import Fold
+from lamina._indexes import missed
 from lamina._log import Kept, SessionLog, segment
 from lamina._records import Forked, LogRecord, Recorded, RolledBack, Said
 from lamina._snapshot import Snapshots, restore
@@ -196,13 +197,18 @@ class Book:
         fold = self._fresh()
         if (
             not chain
-            or newest.said["counter"] != fold.counter
-            or newest.said["check"] != self.log.check(newest.next - 1)
+            or newest.said.get("counter") != fold.counter
+            or newest.said.get("check") != self.log.check(newest.next - 1)
         ):
             self._snapshots.drop(chain)
             return None
-        restore(fold, chain)
-        fold.restore_layout(self.log.now(fold.layouts))
+        try:
+            restore(fold, chain)
+            fold.restore_layout(self.log.now(fold.layouts))
+        except Exception as error:  # noqa: BLE001 - derived: whatever it holds, the log says it all
+            missed(f"the snapshot of session {self.id!r} could not be used, its whole log is read", error)
+            self._snapshots.drop(chain)
+            return None
         fold.take(tail)
         return fold
 

@@ -20,9 +20,9 @@ import msgspec
 from attrs import frozen
 
 from lamina._fold import Fold
+from lamina._indexes import missed
 from lamina._log import segment
 from lamina.errors import ConflictError
-from lamina.logging import logger
 from lamina.protocols import Commit, Scan, Storage
 
 SCHEMA = 1
@@ -109,7 +109,7 @@ class Snapshots:
         except ConflictError:
             pass  # another process was as far; its piece and ours may follow different ones
         except Exception as error:  # noqa: BLE001 - derived: what was asked for is done
-            logger().warning("a snapshot could not be written", error=f"{type(error).__name__}: {error}")
+            missed("a snapshot could not be written", error)
         else:
             self._useless.clear()
             fold.marked()
