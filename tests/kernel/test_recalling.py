@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import lamina
 from lamina import Filter
-from lamina.errors import ConfigError, FormatError
+from lamina.errors import ConfigError, FormatError, IntegrityError, StorageError
 from lamina.hookspecs import hookimpl
 from lamina.protocols import IndexHit, Ranked
 
@@ -29,7 +29,7 @@ class LastIndex:
     generation = "last"
 
     def __init__(self):
-        self.documents, self.asked = {}, []
+        self.documents, self.asked, self.wrong = {}, [], None
 
     async def update(self, request):
         for id in request.remove:
@@ -40,6 +40,8 @@ class LastIndex:
 
     async def search(self, request):
         self.asked.append(request)
+        if self.wrong is not None:
+            raise self.wrong
         assert request.filter.given <= self.filters
         found = [d for d in reversed(self.documents.values()) if request.filter.admits(d)]
         return [IndexHit(d.id, 1.0 / (n + 1), {"age": float(n)}) for n, d in enumerate(found[: request.limit])]
@@ -149,6 +151,25 @@ def test_what_stands_beside_what_was_found_is_a_candidate_where_the_ranker_wants
             }  # fmt: skip
             nobody = [c for c in finders.ranker.requests[0].candidates if not c.places]
             assert len(nobody) == 4
+
+    run(work)
+
+
+def test_an_index_that_cannot_be_searched_now_is_done_without_as_long_as_another_answers(kernel):
+    finders = Finders()
+
+    async def work():
+        async with finders(kernel) as ctx:
+            await ctx.remember("needle one")
+            finders.index.wrong = StorageError("out of reach")
+            assert [h.memory.text for h in await ctx.recall("needle")] == ["needle one"]
+            finders.index.wrong = IntegrityError("damaged")
+            with pytest.raises(IntegrityError, match="damaged"):
+                await ctx.recall("needle")
+        async with finders(kernel, indexes=["last"]) as ctx:
+            finders.index.wrong = StorageError("out of reach")
+            with pytest.raises(StorageError, match="out of reach"):
+                await ctx.recall("needle")
 
     run(work)
 

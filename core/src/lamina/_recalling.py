@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import evolve, frozen
 
 from lamina._held import Found
+from lamina._indexes import missed
 from lamina._places import Places
+from lamina.errors import ClosedError, IntegrityError, StorageError
 from lamina.model import Hit, Memory
 from lamina.protocols import Candidate, Filter, Index, IndexHit, Ranked, Ranker, RankRequest, SearchRequest
 
@@ -60,8 +62,10 @@ class Recall:
         reach = max(limit, self._ranker.reach(limit)) if self._ranker else limit + SPARE
         read = Reading(self._places, query)
         named = self._places.indexes.parts
-        found = await asyncio.gather(*(self._search(index, query, reach, read) for _, index in named))
-        candidates = _candidates({name: hits for (name, _), hits in zip(named, found, strict=True)})
+        asked = await asyncio.gather(
+            *(self._search(index, query, reach, read) for _, index in named), return_exceptions=True
+        )
+        candidates = _candidates(_answered([name for name, _ in named], asked))
         if self._ranker is not None and self._ranker.near > 0:
             candidates += await self._beside(candidates, self._ranker.near, read)
         ranked = await self._rank(query, candidates, limit + SPARE, read)
@@ -154,6 +158,24 @@ class Reading:
             if text is not None:
                 out[id] = evolve(found.held.memory, text=text)
         return out
+
+
+def _answered(
+    names: Sequence[str], asked: Sequence[Sequence[IndexHit] | BaseException]
+) -> dict[str, Sequence[IndexHit]]:
+    """What indexes found; one that cannot be read is logged, as long as another one can.
+
+    Raises:
+        StorageError: None could be read. Whatever else one raised is raised in any case.
+    """
+    found = {name: hits for name, hits in zip(names, asked, strict=True) if not isinstance(hits, BaseException)}
+    for name, error in zip(names, asked, strict=True):
+        if isinstance(error, BaseException):
+            # Damage, or use after close, is for the user to know of; others are in the way only for now.
+            if not found or not isinstance(error, StorageError) or isinstance(error, IntegrityError | ClosedError):
+                raise error
+            missed(f"the index {name!r} could not be searched; others answered", error)
+    return found
 
 
 def _candidates(found: Mapping[str, Sequence[IndexHit]]) -> list[Candidate]:

@@ -18,6 +18,7 @@ The tree::
     │   ├── IntegrityError                stored data is damaged, or comes from a newer release
     │   └── ClosedError                   used after close
     ├── UnknownMemoryError (LookupError)  no memory, or no consolidation, of that id
+    ├── EmbeddingError                    an embedder has no vectors now: what makes them is out of reach or refuses
     ├── SessionError
     │   ├── UnknownSessionError (LookupError)
     │   ├── UnknownPageError (LookupError)
@@ -172,6 +173,10 @@ class IntegrityError(StorageError):
 
 class ClosedError(StorageError):
     """The part was used after it was closed."""
+
+
+class EmbeddingError(LaminaError):
+    """An embedder has no vectors for what was asked; the text says why, and what to do."""
 
 
 class SessionError(LaminaError):

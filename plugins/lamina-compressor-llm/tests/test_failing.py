@@ -127,7 +127,7 @@ class TestFailures:
         asyncio.run(go())
         assert host.logged == []
         for thread in threading.enumerate():
-            if thread.name == "lamina-llm":
+            if thread.name == "lamina-http":
                 thread.join()
 
     def test_an_error_in_an_answer_of_status_200_is_a_failure(self, server, host):

@@ -6,13 +6,13 @@ import re
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from lamina.kit.http import retry_after_s
 from lamina.model import Message, Text, ToolCall, ToolResult
 from lamina.rendering import unsound
 from lamina.testing.pages import count_words, page
 from lamina_compressor_llm import LlmSettings
 from lamina_compressor_llm._api import UnusableError, read
 from lamina_compressor_llm._fit import fit
-from lamina_compressor_llm._limits import retry_after_s
 from lamina_compressor_llm._prompt import checked, job_of, understand
 
 from .conftest import size

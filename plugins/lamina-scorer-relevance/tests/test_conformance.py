@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 
+from lamina.kit.vectors import packed
 from lamina.testing import LoneHost, ScorerSuite
 from lamina_scorer_relevance import RelevanceSettings, open_relevance
 
@@ -20,10 +21,11 @@ class HashEmbedder:
     """A direction for each word, drawn by its hash."""
 
     dimensions = 16
+    batch = 3
     fingerprint = "hash"
 
     async def embed(self, request):
-        return [self.vector(text) for text in request.texts]
+        return packed([self.vector(text) for text in request.texts], self.dimensions)
 
     def vector(self, text):
         total = [0.0] * self.dimensions

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamina.errors import ConfigError
+from lamina.kit.vectors import packed
 from lamina.model import assistant, system, user
 from lamina.protocols import ScoreRequest
 from lamina.testing import LoneHost
@@ -145,6 +146,7 @@ class Synonyms:
     """Knows two ideas."""
 
     dimensions = 2
+    batch = 2
     fingerprint = "synonyms"
 
     def __init__(self):
@@ -152,7 +154,7 @@ class Synonyms:
 
     async def embed(self, request):
         self.asked += request.texts
-        return [[float("car" in t or "auto" in t), float("bread" in t)] for t in request.texts]
+        return packed([[float("car" in t or "auto" in t), float("bread" in t)] for t in request.texts], 2)
 
 
 def test_vectors_find_what_words_do_not(tmp_path):

@@ -12,5 +12,10 @@
 - :mod:`lamina.kit.keys`: what keys and scans of storages may be.
 - :mod:`lamina.kit.paging`: what pagers share: positions, the tokens of a plan, a layout to try changes on.
 - :mod:`lamina.kit.identifiers`: names and words of a text, in every script.
+- :mod:`lamina.kit.http`: asking a service: its address, the key to it, one call that can be given up.
+- :mod:`lamina.kit.sqlitefile` and :mod:`lamina.kit.indexfile`: a derived file that several processes use, and the documents of
+  an index in one.
+- :mod:`lamina.kit.vectors`: vectors as embedders give them, without numpy.
+- :mod:`lamina.kit.dates`: times that a text speaks of, as ranges of days, in seven languages.
 - :mod:`lamina.kit.brief` and :mod:`lamina.kit.promise`: what a window always says (requests, plan, working set), for any pager.
 """

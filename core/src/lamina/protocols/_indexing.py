@@ -128,7 +128,8 @@ class Index(Protocol):
         """At most ``limit`` hits, best first, ties by id; any text is a legal query.
 
         Raises:
-            StorageError: It cannot be read.
+            StorageError: It cannot be read now. Where another index answers, a recall goes on without this one, and logs it.
+            IntegrityError: The index is damaged, which fails the recall.
         """
         ...
 
@@ -151,9 +152,24 @@ class Embedder(Protocol):
     """Turns texts into vectors of one length; near in meaning is near by cosine."""
 
     dimensions: int
+    """Numbers in a vector; above 0."""
+    batch: int
+    """So many texts at once are cheapest, a hint for who has many; above 0. Any number is legal."""
     fingerprint: str
-    """Names model and version; vectors of another fingerprint are not comparable."""
+    """Names model, version and whatever else changes vectors; those of another fingerprint are not comparable."""
 
-    async def embed(self, request: EmbedRequest) -> Sequence[Sequence[float]]:
-        """``(n_texts, dimensions)``, unit length (zeros for a text without content); deterministic."""
+    async def embed(self, request: EmbedRequest) -> memoryview:
+        """One vector a text, in the order of the texts, as one block of memory; deterministic.
+
+        Returns:
+            ``(n_texts, dimensions) float32``, C-contiguous: a view of format ``f`` (32 bits in the machine's order).
+            numpy's ``array.data`` is one, :func:`lamina.kit.vectors.packed` makes one without numpy, and
+            ``numpy.asarray`` reads both without a copy. Each vector has length 1; zeros stand for a text without
+            content. Without texts it is empty, of any shape.
+
+        Raises:
+            EmbeddingError: There are no vectors, because what makes them is out of reach or refuses; asked again
+                later, there may be.
+            ClosedError: After close, where there is something to close.
+        """
         ...

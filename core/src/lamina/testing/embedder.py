@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -24,6 +24,16 @@ _quick = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
 )
 _nasty = st.one_of(st.text(st.characters(), max_size=60), st.text("ab1 \n好の😀\u0301\x00\ud800", max_size=40))
+
+
+def _rows(given: Any, n_texts: int) -> list[Vector]:
+    """The vectors in what an embedder gave."""
+    view = memoryview(given)
+    if not n_texts:
+        assert view.nbytes == 0
+        return []
+    rows: list[Any] = view.tolist()
+    return [row if isinstance(row, list) else [row] for row in rows]
 
 
 def _dot(a: Vector, b: Vector) -> float:
@@ -50,8 +60,9 @@ class EmbedderSuite(Suite):
 
         async def ask() -> tuple[int, list[list[Vector]]]:
             async with open_embedder() as part:
+                counts = [len(texts) for texts in batches]
                 given = [await part.embed(EmbedRequest(texts=texts, query=query)) for texts in batches]
-                return part.dimensions, [[[float(x) for x in row] for row in rows] for rows in given]
+                return part.dimensions, [_rows(some, count) for some, count in zip(given, counts, strict=True)]
 
         return asyncio.run(ask())
 
@@ -60,12 +71,24 @@ class EmbedderSuite(Suite):
             async with open_embedder() as part:
                 assert isinstance(part, Embedder)
                 assert part.dimensions > 0
+                assert part.batch > 0
                 assert part.fingerprint.strip()
 
         asyncio.run(check())
 
     def test_no_texts_have_no_vectors(self, open_embedder: OpenEmbedder) -> None:
         assert self.embed(open_embedder, [])[1] == [[]]
+
+    def test_vectors_are_one_block_of_floats(self, open_embedder: OpenEmbedder) -> None:
+        async def check() -> None:
+            async with open_embedder() as part:
+                for texts in (("one",), ("one", "two", "")):
+                    view = memoryview(await part.embed(EmbedRequest(texts=texts)))
+                    assert (view.format, view.itemsize) == ("f", 4)
+                    assert view.shape == (len(texts), part.dimensions)
+                    assert view.c_contiguous
+
+        asyncio.run(check())
 
     @_quick
     @given(texts=st.lists(_nasty, max_size=5), query=st.booleans())

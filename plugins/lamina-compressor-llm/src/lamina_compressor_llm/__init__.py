@@ -21,6 +21,13 @@ INSTRUCTIONS = (
 _OWN = frozenset({"model", "messages", "system", "stream", "n", "tools", "tool_choice"})
 """Fields of a request that ``extra`` may not set."""
 
+_PATHS = {"openai": "/chat/completions", "anthropic": "/v1/messages"}
+"""What is added to the base address.
+
+Source: the providers' own clients, which take the same base addresses (openai-python: ``https://api.openai.com/v1``,
+anthropic-sdk-python: ``https://api.anthropic.com``).
+"""
+
 
 @frozen
 class LlmSettings:
@@ -96,13 +103,13 @@ async def open_llm(settings: LlmSettings, host: Host) -> AsyncIterator[Compresso
     Raises:
         ConfigError: The address is none, the key is not in the environment, or the storage is not there.
     """
+    from lamina.kit.http import key_of, place_of
     from lamina_compressor_llm._cache import Cache
     from lamina_compressor_llm._compressor import LlmCompressor
     from lamina_compressor_llm._endpoint import Endpoint
-    from lamina_compressor_llm._place import key_of, place_of
 
-    place = place_of(settings, host.name)
-    key = key_of(settings, host.name)
+    place = place_of(settings.url, _PATHS[settings.api], f"compressors.{host.name}.url")
+    key = key_of(settings.key_env, f"compressors.{host.name}.key_env")
     if key and place.exposed:
         host.logger.warning("the key is sent unencrypted; use https", server=place.host)
     storage = await host.open("storage", settings.storage) if settings.storage else None

@@ -8,13 +8,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lamina.kit.http import BrokenError, Place, Reply, post, retry_after_s
 from lamina_compressor_llm import _api
-from lamina_compressor_llm._http import BrokenError, Reply, post
-from lamina_compressor_llm._limits import Breaker, Budget, Cost, retry_after_s
+from lamina_compressor_llm._limits import Breaker, Budget, Cost
 
 if TYPE_CHECKING:
     from lamina_compressor_llm import LlmSettings
-    from lamina_compressor_llm._place import Place
 
 T = TypeVar("T")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Callable
 
 from attrs import define, frozen
@@ -89,22 +88,3 @@ class Breaker:
     def left(self) -> None:
         """Nobody waits for the answer any more: it decides nothing."""
         self._trying = False
-
-
-def retry_after_s(header: str, now_s: float) -> float | None:
-    """Seconds to wait by a ``Retry-After`` header, or ``None`` where it says nothing that can be understood.
-
-    Source:
-        RFC 9110, section 10.2.3: a number of seconds, or a date.
-    """
-    header = header.strip()
-    if not header:
-        return None
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(header).timestamp() - now_s
-        except (ValueError, OverflowError):
-            return None
-    return max(0.0, seconds) if seconds < float("inf") else None

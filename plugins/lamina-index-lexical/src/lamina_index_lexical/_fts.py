@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from lamina.errors import ClosedError, IntegrityError
+from lamina.kit.sqlitefile import connect, empty_log, faults, is_busy, restrict, transaction, wait
 from lamina.protocols import Document, Filter, IndexHit, IndexUpdate, SearchRequest
 from lamina_index_lexical import _words
-from lamina_index_lexical._file import connect, empty_log, faults, is_busy, restrict, transaction, wait
 from lamina_index_lexical._words import STOP, words
 
 T = TypeVar("T")

@@ -11,9 +11,6 @@ import numpy as np
 from lamina.model import Page
 from lamina.protocols import Embedder, EmbedRequest
 
-BATCH = 64
-"""Texts that are embedded at once."""
-
 
 class Vectors:
     """Compares pages with a text.
@@ -33,13 +30,13 @@ class Vectors:
         Every page is embedded once; after that O(pages x dimensions), in C.
         """
         new = [page for page in pages if page not in self._known]
-        for start in range(0, len(new), BATCH):
-            batch = new[start : start + BATCH]
+        for start in range(0, len(new), self._embedder.batch):
+            batch = new[start : start + self._embedder.batch]
             texts = [page.text[: self._characters] for page in batch]
             found = await self._embedder.embed(EmbedRequest(texts=texts))
-            self._known.update(zip(batch, np.asarray(found, dtype=np.float32), strict=True))
-        [wanted] = await self._embedder.embed(EmbedRequest(texts=[text[: self._characters]], query=True))
+            self._known.update(zip(batch, np.asarray(found), strict=True))
+        wanted = np.asarray(await self._embedder.embed(EmbedRequest(texts=[text[: self._characters]], query=True)))[0]
         # Row by row and not as one product of matrices, whose sums may differ with the number of rows.
         rows = np.stack([self._known[page] for page in pages])
-        cosines = (rows * np.asarray(wanted, dtype=np.float32)).sum(axis=1, dtype=np.float64)
+        cosines = (rows * wanted).sum(axis=1, dtype=np.float64)
         return [float(c) for c in np.clip(cosines, 0.0, 1.0)]

@@ -1,4 +1,7 @@
-"""The index's file: how it is opened, who may read it, its transactions, and what SQLite says of it in our words."""
+"""An SQLite file that several processes use: how it is opened, who may read it, transactions, what SQLite says in our words.
+
+For what is derived: a damaged file may be deleted.
+"""
 
 from __future__ import annotations
 
