@@ -68,7 +68,10 @@ class Recall:
         candidates = _candidates(_answered([name for name, _ in named], asked))
         if self._ranker is not None and self._ranker.near > 0:
             candidates += await self._beside(candidates, self._ranker.near, read)
-        ranked = await self._rank(query, candidates, limit + SPARE, read)
+        ranked = list(await self._rank(query, candidates, limit + SPARE, read))
+        found = {c.id for c in candidates if c.places}
+        while ranked and not found & {ranked[-1].id, *ranked[-1].same}:
+            ranked.pop()  # what only stands beside is there for its place among what was found
         return await self._read(ranked, limit, read)
 
     async def _search(self, index: Index, query: Query, reach: int, read: Reading) -> Sequence[IndexHit]:

@@ -139,4 +139,4 @@ class TestMemories:
 
     def test_explained_is_what_a_score_is_made_of(self, lamina):
         lamina("remember", "the key lies in vault seven")
-        assert "main" in lamina("recall", "vault", "--explain").out
+        assert "found" in lamina("recall", "vault", "--explain").out

@@ -58,8 +58,8 @@ def test_a_later_city_takes_the_place_of_an_earlier_one(tmp_path):
             for said in ("I live in Hamburg.", "I live in Berlin now."):
                 await session.add(lamina.user(said))
                 await ctx.consolidate()
-            hits = [h for h in await ctx.recall("where do I live?", use=False) if h.page is None]
-            assert [h.memory.text for h in hits] == ["I live in Berlin now."]
+            stand = [hit.memory.text async for hit in ctx.memories() if hit.page is None]
+            assert stand == ["I live in Berlin now."]
 
     asyncio.run(work())
 

@@ -56,7 +56,8 @@ class Ranker(Protocol):
 
     near: int
     """So many neighbours on each side, in its thread, of what was found best are wanted as candidates too: what answers a
-    question often stands beside the words that it was asked in."""
+    question often stands beside the words that it was asked in. Those that come behind all that was found are left out of
+    the answer."""
 
     def reach(self, limit: int) -> int:
         """How many hits to ask of each index for a ranking of ``limit``; at least that many."""

@@ -15,7 +15,7 @@ STANDARD: dict[str, Any] = {
         "format": "openai",
     },
     "log": {"storage": "main"},
-    "memory": {"tiers": ["short", "medium", "long"], "indexes": ["main"]},
+    "memory": {"tiers": ["short", "medium", "long"], "indexes": ["main"], "ranker": "learned"},
     "storages": {"main": {"use": "sqlite", "path": "lamina.db"}},
     "indexes": {"main": {"use": "lexical", "path": "lexical.db"}},
     "tiers": {
@@ -26,7 +26,7 @@ STANDARD: dict[str, Any] = {
     "calls": {"executor": "local", "grants": "rules"},
     "tools": {"recall": {}, "expand": {}, "remember": {}},
 }
-"""One SQLite file for logs and memories, one lexical index, exact counts, tools in this process by rules."""
+"""One SQLite file for logs and memories, one lexical index with a learned ranking, exact counts, tools in this process by rules."""
 
 
 @hookimpl

@@ -38,7 +38,7 @@ async def open_learned(settings: LearnedSettings, host: Host) -> AsyncIterator[R
     """Open the ranker."""
     from lamina_ranker_learned._ranker import LearnedRanker  # keeps start-up light
 
-    yield LearnedRanker(settings.reach, settings.near, settings.meaning, settings.language, settings.keep)
+    yield LearnedRanker(settings)
 
 
 @hookimpl
