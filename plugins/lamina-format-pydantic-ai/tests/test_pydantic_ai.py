@@ -145,6 +145,16 @@ def test_what_other_forms_hold_is_left_out_or_said_in_words_and_told():
     ]
 
 
+def test_data_that_are_no_base64_are_said_in_words():
+    damaged = {"kind": "binary", "data": "?", "media_type": "application/pdf"}
+    made = parse(
+        [request(asked(["a", damaged])), {"kind": "response", "parts": [{"part_kind": "file", "content": damaged}]}]
+    )
+    rendered = render(*made)
+    assert rendered[0]["parts"][0]["content"] == "a\n[binary left out]"
+    assert rendered[1]["parts"] == [{"part_kind": "text", "content": "[file left out]"}]
+
+
 def test_results_without_calls_are_skipped_and_of_repeated_ones_the_last_is_kept():
     records = read([request(returned("gone")), CALL, request(returned("c1", "1")), request(returned("c1", "2"))])
     assert [record.skipped for record in records] == ["tool result without a call", None, None, None]

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lamina.kit.forms import is_torn
-from lamina.kit.images import readable
-from lamina_format_pydantic_ai._rules import IN_REQUESTS, IN_RESPONSES, ITEMS, KNOWN, LINKS, RETRIES
+from lamina_format_pydantic_ai._rules import IN_REQUESTS, IN_RESPONSES, ITEMS, KNOWN, LINKS, RETRIES, decodes
 
 Shown = Mapping[str, Any]
 
@@ -90,13 +89,9 @@ def _item(item: Any) -> str:
         return f"kind {kind!r} is none of {', '.join(sorted(ITEMS))}"
     if kind in LINKS and not isinstance(item.get("url"), str):
         return "needs a url"
-    if kind == "binary" and not (isinstance(item.get("media_type"), str) and _decodes(item.get("data"))):
+    if kind == "binary" and not (isinstance(item.get("media_type"), str) and decodes(item.get("data"))):
         return "needs a media_type, and data in base64"
     return "" if kind not in ("text-content", "structured-content") or isinstance(item.get("content"), str) else "needs content"  # fmt: skip
-
-
-def _decodes(data: Any) -> bool:
-    return isinstance(data, str) and (data == "" or readable(data.replace("-", "+").replace("_", "/")))
 
 
 def _pairs(part: Shown, kind: str, at: str, waiting: dict[str, str]) -> list[str]:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from lamina.kit.images import readable
+
 FAMILY = "pydantic-ai"
 
 IN_REQUESTS = frozenset({
@@ -38,6 +40,11 @@ def rest(value: Mapping[str, Any], *known: str) -> dict[str, Any]:
     return {
         key: item for key, item in value.items() if key not in known and item is not None and _SILENT.get(key) != item
     }
+
+
+def decodes(data: Any) -> bool:
+    """Whether the library loads this as data: base64 in either alphabet, or nothing."""
+    return isinstance(data, str) and (data == "" or readable(data.replace("-", "+").replace("_", "/")))
 
 
 def seconds(stamp: Any) -> float | None:

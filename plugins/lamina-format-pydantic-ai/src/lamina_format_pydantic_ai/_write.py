@@ -12,7 +12,7 @@ from lamina.kit.sources import as_object
 from lamina.model import Extra, Image, Message, Opaque, Part, Reasoning, Text, ToolCall, ToolResult
 from lamina.rendering import OPENING
 from lamina.verbatim import Ids, LeftOut, foreign, members
-from lamina_format_pydantic_ai._rules import FAMILY, IN_RESPONSES, KNOWN
+from lamina_format_pydantic_ai._rules import FAMILY, IN_RESPONSES, KNOWN, decodes
 
 Shown = dict[str, Any]
 
@@ -124,7 +124,8 @@ class _Writer:
                 return self._image(part)
             case Opaque(kind, data):
                 family, _, name = kind.partition(":")
-                return dict(data) if family == FAMILY and "kind" in data else self._as_text(part, name)
+                own = family == FAMILY and "kind" in data and _loads(data)
+                return dict(data) if own else self._as_text(part, name)
             case _:
                 self._told("reasoning")
                 return None
@@ -184,7 +185,7 @@ class _Writer:
             case Opaque(kind, data):
                 family, _, name = kind.partition(":")
                 fits = data.get("part_kind") in IN_RESPONSES or data.get("part_kind") not in KNOWN
-                if family == FAMILY and "part_kind" in data and fits:
+                if family == FAMILY and "part_kind" in data and fits and _loads(data.get("content")):
                     return dict(data)
                 return {"part_kind": "text", "content": self._as_text(part, name)}
             case _:
@@ -229,6 +230,11 @@ class _Writer:
             return f"[{name} left out]"
         self._told.as_text(name)
         return part.text
+
+
+def _loads(item: Any) -> bool:
+    """Whether the library loads this, if it is a file: its data are base64."""
+    return not (isinstance(item, Mapping) and item.get("kind") == "binary") or decodes(item.get("data"))
 
 
 def _loaded(text: str) -> Any:
