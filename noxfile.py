@@ -141,6 +141,7 @@ def formats(session: nox.Session, form: str) -> None:
     session.run("pytest", "-q", *map(str, ROOT.glob(f"plugins/lamina-format-{form}/tests/official_*.py")))
 
 
+@nox.session
 def crash(session: nox.Session) -> None:
     """Kill writers of each durable storage five hundred times, and damage its file at hundreds of places."""
     install(session, "test")
