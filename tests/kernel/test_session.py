@@ -108,7 +108,7 @@ class TestPages:
             (lamina.Message("user", (call("a"),)), "only the assistant calls tools"),
             (lamina.Message("tool", (lamina.Text("x"),)), "holds tool results and nothing else"),
             (lamina.Message("user", (lamina.ToolResult("a", "x"),)), "holds tool results and nothing else"),
-            ("text", "is no Message"),
+            ("text", "is no message"),
         ],
     )
     def test_what_is_no_message_is_refused_and_nothing_is_stored_half(self, kernel, message, why):

@@ -63,6 +63,12 @@ class Calls:
             self._answered[id] = self._newly[id] = place
         return places
 
+    def waiting(self) -> list[tuple[str, Place]]:
+        """The calls that wait for a result, each with its id, oldest first."""
+        below = [] if self._below is None else [w for w in self._below.waiting() if w[0] not in self._waiting]
+        own = [(id, place) for id, places in self._waiting.items() for place in places]
+        return sorted([*below, *own], key=lambda waits: waits[1])
+
     def changes(self) -> Mapping[str, Any]:
         """What changed since :meth:`settled`, for a snapshot."""
         answered = msgspec.msgpack.encode(list(self._newly.items()))

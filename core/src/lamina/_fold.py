@@ -243,6 +243,10 @@ class Fold:
         found = map(self.trail.source, self.trail.of(position))
         return dict([source for source in found if source is not None])
 
+    def has_sources(self, position: int) -> bool:
+        """Whether all that the page at this position says came from source records."""
+        return all(self.trail.source(entry) is not None for entry in self.trail.of(position))
+
     def said_since(self, seq: int, limit: int | None = None) -> tuple[list[int], int]:
         """The ids of the pages that something was said in, ascending, and from where on there is more.
 
@@ -292,6 +296,10 @@ class Coming:
         number = self._next_source + len(self.sources)
         self.sources[number] = raw
         return number
+
+    def waiting(self) -> list[tuple[str, str]]:
+        """Id and tool of the calls that wait for a result, those of this batch among them, oldest first."""
+        return self._ahead.waiting()
 
     def say(self, message: Message, source: int | None = None, digest: bytes = b"") -> int:
         """Say a message, which was :func:`lamina._checking.checked`; gives the id of the last page that it belongs to.

@@ -312,7 +312,8 @@ class Ahead:
     """
 
     def __init__(self, pages: Pages) -> None:
-        self._known, self._calls = pages.ids, Calls(pages.calls)
+        self._known, self._all, self._calls = pages.ids, pages.all, Calls(pages.calls)
+        self._tools: dict[Place, str] = {}
         self._new: list[int] = []
         self._next_id = pages.next_id
         last = pages.all[-1] if pages.all else None
@@ -334,8 +335,17 @@ class Ahead:
         position = len(self._known) + len(self._new) - 1
         for call in message.calls if message.role == "assistant" else ():
             self._calls.opened(call.id, (position, self._n_calls))
+            self._tools[position, self._n_calls] = call.name
             self._n_calls += 1
         return (self._id((position, 0)),)
+
+    def waiting(self) -> list[tuple[str, str]]:
+        """Id and tool of the calls that wait for a result, oldest first."""
+        return [(id, self._tools.get(place) or self._tool(place)) for id, place in self._calls.waiting()]
+
+    def _tool(self, place: Place) -> str:
+        position, index = place
+        return self._all[position].messages[0].calls[index].name
 
     def _id(self, place: Place) -> int:
         at = place[0] - len(self._known)

@@ -238,6 +238,15 @@ def default_home() -> str:
     return str(Path(base) / "lamina")
 
 
+def placed(
+    settings: Mapping[str, Any] | None, home: str | Path | None, namespace: str | None
+) -> Mapping[str, Any] | None:
+    """Settings with a home and a namespace, where they are given beside them."""
+    beside = {"home": None if home is None else str(home), "namespace": namespace}
+    given = {name: value for name, value in beside.items() if value is not None}
+    return {**(settings or {}), **given} if given else settings
+
+
 def load(
     path: str | Path | None = None,
     *,

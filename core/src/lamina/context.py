@@ -20,7 +20,7 @@ from lamina._engine import Parts
 from lamina._extracting import Talk
 from lamina._host import Opened
 from lamina._indexes import beside
-from lamina.config import Config, load
+from lamina.config import Config, load, placed
 from lamina.errors import (
     ConfigError,
     FormatError,
@@ -385,6 +385,8 @@ async def open(
     settings: Mapping[str, Any] | None = None,
     profile: str | None = None,
     environ: Mapping[str, str] | None = None,
+    home: str | Path | None = None,
+    namespace: str | None = None,
     config: Config | None = None,
 ) -> AsyncIterator[Context]:
     """Open a configuration: ``async with lamina.open() as ctx``.
@@ -394,6 +396,8 @@ async def open(
         settings: In the shape of the file; wins over it and over the environment.
         profile: Which installed profile to start from.
         environ: Instead of ``os.environ``.
+        home: The folder that sessions and memories are kept in, as ``--home`` says it.
+        namespace: The tenant, as ``--namespace`` says it.
         config: A configuration that was read already; the other arguments then mean nothing.
 
     Raises:
@@ -402,7 +406,7 @@ async def open(
     """
     from lamina.logging import configure
 
-    config = config or load(path, settings=settings, profile=profile, environ=environ)
+    config = config or load(path, settings=placed(settings, home, namespace), profile=profile, environ=environ)
     configure(config.logging.level, config.logging.format)
     async with AsyncExitStack() as stack:
         context = Context(config)

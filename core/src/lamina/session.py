@@ -14,6 +14,7 @@ from lamina._book import Book, Made, SessionInfo
 from lamina._bounded import bounded
 from lamina._checking import checked
 from lamina._engine import Engine, Parts, Wanted
+from lamina._objects import messages_of
 from lamina._pages import Prefix
 from lamina._recording import Recording, exported
 from lamina._records import DIGEST, Checkpointed, Compacted, Faulted, Lived, Pinned, RolledBack
@@ -149,10 +150,18 @@ class Session:
 
     # ------------------------------------------------------------- adding
 
-    async def add(self, *messages: Message) -> list[int]:
+    async def add(self, *messages: Any, format: str | None = None) -> list[int]:
         """Log messages, durably; all of them or, when one is refused, none.
 
+        Beside :class:`lamina.Message`, what the official clients return and take, as objects or dicts: messages of Anthropic
+        and OpenAI, items of the Responses API, messages of LangChain, whatever a format is installed for. Nothing of them is
+        lost: what lamina has no word for goes along, and :meth:`raw` has them as they were given.
+
         Lone surrogates, which no storage can hold, become U+FFFD; :meth:`raw` then has the message as it was given.
+
+        Args:
+            *messages: In order.
+            format: What objects and dicts are in; detected where not given, the session's own format first.
 
         Returns:
             The id of the page that each message opened or joined (of a tool message: of its last result's call).
@@ -170,9 +179,15 @@ class Session:
             coming = self.book.fold.ahead()
             joined.clear()
             for message in messages:
-                mended = checked(message)
-                source = None if mended is message else coming.keep(json.dumps(asdict(message)).encode())
-                joined.append(coming.say(mended, source))
+                if isinstance(message, Message):
+                    mended = checked(message)
+                    source = None if mended is message else coming.keep(json.dumps(asdict(message)).encode())
+                    joined.append(coming.say(mended, source))
+                else:
+                    own = format or self.format
+                    read, raw = messages_of(message, self._shared.formats, own, format, coming.waiting())
+                    source = coming.keep(raw)
+                    joined.append([coming.say(checked(one), source) for one in read][-1])
             return coming.records, coming.sources
 
         if messages:
@@ -358,9 +373,10 @@ class Session:
         out: list[bytes] = []
         for page in self.select(first, last):
             position = fold.pages.position(page.id)
-            sources = fold.sources_of(position) if position is not None else {}
+            assert position is not None
+            sources = fold.sources_of(position)
             wanted.update(dict.fromkeys(sources))
-            if not any(sources.values()):
+            if not fold.has_sources(position):
                 out.append(self._as_json(page.messages))
         return [*await self.book.log.sources(list(wanted)), *out] if wanted else out
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from lamina.context import Context
 from lamina.context import open as open_async
 from lamina.memory import Moved
-from lamina.model import Call, CallResult, Draft, Hit, Memory, Message, Page
+from lamina.model import Call, CallResult, Draft, Hit, Memory, Page
 from lamina.protocols import Tool, ToolSpec
 from lamina.session import Imported, Session, SessionInfo
 from lamina.window import Window
@@ -67,9 +67,9 @@ class SyncSession:
         """What a listing says of it."""
         return self._session.info
 
-    def add(self, *messages: Message) -> list[int]:
+    def add(self, *messages: Any, format: str | None = None) -> list[int]:
         """Log messages; see :meth:`lamina.Session.add`."""
-        return self._loop.run(self._session.add(*messages))
+        return self._loop.run(self._session.add(*messages, format=format))
 
     def add_result(self, result: CallResult) -> str:
         """Log what a call came to, and give what to show of it; see :meth:`lamina.Session.add_result`."""
@@ -205,11 +205,13 @@ def open_sync(
     settings: Mapping[str, Any] | None = None,
     profile: str | None = None,
     environ: Mapping[str, str] | None = None,
+    home: str | Path | None = None,
+    namespace: str | None = None,
 ) -> Iterator[SyncContext]:
     """Open a configuration synchronously: ``with lamina.open_sync() as ctx``; see :func:`lamina.open`."""
     loop = _Loop()
     try:
-        manager = open_async(path, settings=settings, profile=profile, environ=environ)
+        manager = open_async(path, settings=settings, profile=profile, environ=environ, home=home, namespace=namespace)
         context = loop.run(_enter(manager))
         try:
             yield SyncContext(context, loop)

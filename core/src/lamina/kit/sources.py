@@ -92,8 +92,12 @@ class Source:
         self, request: ParseRequest, max_record_bytes: int = MAX_RECORD_BYTES, *, tolerant: bool = False
     ) -> None:
         self._data, self.name, self._max = request.data, request.source, max_record_bytes
-        self._unreadable = request.unreadable
+        self._unreadable, self._waiting = request.unreadable, request.waiting
         self.tolerant = tolerant
+
+    def calls(self) -> Calls:
+        """The calls at the beginning of a conversation: those that wait already, where the source is a piece of one."""
+        return Calls(self._waiting)
 
     def holds(self, piece: bytes) -> bool:
         """Whether these bytes stand anywhere in it: a quick look, before something is looked for with care."""
@@ -433,10 +437,14 @@ class Calls:
     what came before, so that a recording that has grown gives its first part the same ids.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: Iterable[tuple[str, str]] = ()) -> None:
+        """Begin anew, or where calls of these ids and tools wait already."""
         self._used: dict[str, int] = {}
         self._open: deque[tuple[str, str, str]] = deque()
         self._answered: dict[str, str] = {}
+        for id, name in waiting:
+            self._used[id] = 1
+            self._open.append((id, name, id))
 
     def call(self, id: str, name: str = "") -> str:
         """Open a call; gives its unique id."""

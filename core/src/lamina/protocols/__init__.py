@@ -17,6 +17,7 @@ from lamina.protocols._extracting import Extractor, ExtractRequest
 from lamina.protocols._formats import (
     ExportRequest,
     Format,
+    ObjectFormat,
     Parsed,
     ParseRequest,
     Passage,
@@ -144,6 +145,7 @@ __all__ = [
     "ListingStorage",
     "NamespacesRequest",
     "Note",
+    "ObjectFormat",
     "Opener",
     "PagedOut",
     "Pager",

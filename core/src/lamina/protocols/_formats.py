@@ -39,6 +39,9 @@ class ParseRequest:
     """Its name, for messages."""
     strict: bool = False
     """Whether to refuse the source for a damaged record, instead of skipping it."""
+    waiting: Sequence[tuple[str, str]] = ()
+    """Where the source is a piece of a conversation: id and tool of the calls before it that wait for a result, oldest
+    first."""
 
     @property
     def unreadable(self) -> str | None:
@@ -131,6 +134,15 @@ class Format(Protocol):
 
     def export(self, request: ExportRequest) -> bytes:
         """The session as a file; of records of its own format every one byte for byte."""
+        ...
+
+
+@runtime_checkable
+class ObjectFormat(Protocol):
+    """A format whose library has objects of its own that do not say what they are in plain values."""
+
+    def plain(self, given: object) -> Any | None:
+        """The JSON value of an object of that library; ``None`` for any other. Imports nothing that is not imported."""
         ...
 
 

@@ -44,7 +44,7 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
         FormatError: Broken JSON, an unknown role, a message that cannot be read.
     """
     source = Source(request, max_record_bytes, tolerant=not request.strict)
-    return forms.read(source, source.records(one=("system",)), _Talk, _record)
+    return forms.read(source, source.records(one=("system",)), lambda: _Talk(source.calls()), _record)
 
 
 def _record(record: Record, talk: _Talk) -> Said:

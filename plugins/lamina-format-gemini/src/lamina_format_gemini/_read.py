@@ -56,7 +56,7 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
             return chat.messages(record.value)
         return _messages(record.value, talk)
 
-    for parsed in forms.read(source, records, _Talk, say):
+    for parsed in forms.read(source, records, lambda: _Talk(source.calls()), say):
         # The first line of a chat says whose all lines are.
         named = chat is None or parsed.session is not None or parsed.damaged
         yield parsed if named else evolve(parsed, session=chat.session if chat else None)

@@ -31,6 +31,13 @@ class LangChainFormat:
         """0.97 for messages as LangChain dumps them; else 0."""
         return 0.97 if any(_is_message(m) for value in peek(request.data) for m in _messages(value)) else 0.0
 
+    def plain(self, given: object) -> Any | None:
+        """A message of langchain-core as it dumps it; ``None`` for any other object."""
+        if not type(given).__module__.startswith("langchain") or not hasattr(given, "model_dump"):
+            return None
+        kind = getattr(given, "type", None)
+        return {"type": kind, "data": given.model_dump(mode="json")} if isinstance(kind, str) else None
+
     def parse(self, request: ParseRequest) -> Iterator[Parsed]:
         """The messages of every conversation in the source; see :func:`lamina_format_langchain._read.read`."""
         return read(request, self._max)

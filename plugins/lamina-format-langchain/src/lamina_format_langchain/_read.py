@@ -37,7 +37,9 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
         FormatError: Broken JSON, what is no message, a message that cannot be read.
     """
     source = Source(request, max_record_bytes, tolerant=not request.strict)
-    return forms.read(source, source.records(ids=IDS), Calls, lambda record, calls: _several(record.value, calls))
+    return forms.read(
+        source, source.records(ids=IDS), source.calls, lambda record, calls: _several(record.value, calls)
+    )
 
 
 def _several(value: Any, calls: Calls) -> Said:

@@ -43,7 +43,7 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
         FormatError: Broken JSON, an unknown role, a message that cannot be read.
     """
     source = Source(request, max_record_bytes, tolerant=not request.strict)
-    return forms.read(source, source.records(), Calls, lambda record, calls: _messages(record.value, calls))
+    return forms.read(source, source.records(), source.calls, lambda record, calls: _messages(record.value, calls))
 
 
 def _messages(value: Any, calls: Calls) -> Said:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,13 @@ class PydanticAIFormat:
         # What names the kind stands behind the content: of a long one, only the beginning is seen.
         cut = any(isinstance(one, dict) and one.keys() == {"parts"} for one in found)
         return 0.9 if cut and request.data.find(b'"part_kind":', 0, _FAR) > 0 else 0.0
+
+    def plain(self, given: object) -> Any | None:
+        """A message of Pydantic AI as it dumps it; ``None`` for any other object."""
+        messages = sys.modules.get("pydantic_ai.messages")
+        if messages is None or type(given).__name__ not in ("ModelRequest", "ModelResponse"):
+            return None
+        return messages.ModelMessagesTypeAdapter.dump_python([given], mode="json")[0]
 
     def parse(self, request: ParseRequest) -> Iterator[Parsed]:
         """The messages of every conversation in the source; see :func:`lamina_format_pydantic_ai._read.read`."""

@@ -44,7 +44,12 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
         FormatError: Broken JSON, what is no message, a message that cannot be read.
     """
     source = Source(request, max_record_bytes, tolerant=not request.strict)
-    return forms.read(source, source.records(ids=IDS), _Talk, lambda record, talk: _messages(record.value, talk))
+    return forms.read(
+        source,
+        source.records(ids=IDS),
+        lambda: _Talk(source.calls()),
+        lambda record, talk: _messages(record.value, talk),
+    )
 
 
 def _messages(value: Any, talk: _Talk) -> Said:

@@ -32,13 +32,13 @@ def read(request: ParseRequest, max_record_bytes: int) -> Iterator[Parsed]:
         FormatError: Broken JSON, an unknown role, an item that cannot be read.
     """
     source = Source(request, max_record_bytes, tolerant=not request.strict)
-    reader, document = Reader(), 0
+    reader, document = Reader(source.calls()), 0
     for record in source.records(FRAMES, BEFORE, _IDS, alone=("type", "role")):
         if record.damaged:
             yield Parsed(None, record.raw, skipped=DAMAGED, line=record.line, damaged=True, torn=record.torn)
             continue
         if record.document != document:
-            reader, document = Reader(), record.document
+            reader, document = Reader(source.calls()), record.document
         try:
             messages, skipped = _said(record, reader)
         except MalformedError as error:

@@ -51,8 +51,8 @@ class Reader:
     itself, and items of a later API, are carried as they came.
     """
 
-    def __init__(self) -> None:
-        self._calls = Calls()
+    def __init__(self, calls: Calls | None = None) -> None:
+        self._calls = calls or Calls()
         self._group: str | None = None
         self._turns = 0
         self._running: set[Any] = set()
