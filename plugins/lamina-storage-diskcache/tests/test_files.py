@@ -69,6 +69,7 @@ def test_a_newer_folder_is_refused_with_both_numbers(tmp_path):
     fill(tmp_path)
     with contextlib.closing(sqlite3.connect(tmp_path / "cache" / "cache.db", isolation_level=None)) as other:
         other.execute("UPDATE Cache SET value = x'0000000000000009' WHERE key = '#form'")
+        other.execute("PRAGMA user_version = 9")
     with pytest.raises(IntegrityError, match="has form 9; this release knows form 2: update"):
         run(tmp_path, everything)
 
@@ -137,3 +138,11 @@ def test_what_is_damaged_is_not_copied(tmp_path):
     with pytest.raises(IntegrityError, match="not copied: .*'00007'"):
         run(tmp_path, lambda storage: storage.backup(BackupRequest(path=tmp_path / "copy")))
     assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize("spoil", ["DELETE FROM Cache WHERE key = '#form'", "PRAGMA user_version = 0"])
+def test_a_folder_that_has_lost_its_mark_is_not_taken_for_an_older_one(tmp_path, spoil):
+    fill(tmp_path)
+    with contextlib.closing(sqlite3.connect(tmp_path / "cache" / "cache.db", isolation_level=None)) as other:
+        other.execute(spoil)
+    assert set(run(tmp_path, everything).values()) == {b"x" * 200}

@@ -259,67 +259,54 @@ def readable_rows(
     """
     last = 0
     while True:
-        try:
-            # By the batch: an error takes only what comes behind it in the same one.
-            batch = connection.execute(statement, (last, _BATCH)).fetchall()
-        except sqlite3.Error as error:
-            if not is_damage(error):
-                raise
-            batch = _before_error(connection, statement, last)
-            if not batch:
-                lose(last)
-                behind = _behind_error(connection, statement, last)
-                if behind is None:
-                    return
-                last = behind
-                continue
-        yield from batch
-        if not batch:
-            return
-        last = batch[-1][0]
-
-
-def _before_error(connection: sqlite3.Connection, statement: str, last: int) -> list[tuple[Any, ...]]:
-    """The rows up to the one that cannot be read."""
-    rows: list[tuple[Any, ...]] = []
-    limit = _BATCH
-    while True:
-        try:
-            before = len(rows)
-            rows.extend(connection.execute(statement, (rows[-1][0] if rows else last, limit)))
-            if len(rows) == before:
-                return rows
-        except sqlite3.Error as error:
-            if not is_damage(error):
-                raise
-            if limit == 1:
-                return rows
+        rows, is_broken = _rows_behind(connection, statement, last, _BATCH)
+        if is_broken and not rows:
             # A cursor looks one row ahead, so an error takes the row before it along, unless that is asked for alone.
-            limit = 1
+            rows, is_broken = _rows_behind(connection, statement, last, 1)
+        yield from rows
+        if rows:
+            last = rows[-1][0]
+        elif not is_broken:
+            return
+        else:
+            lose(last)
+            behind = _behind_error(connection, statement, last)
+            if behind is None:
+                return
+            last = behind
+
+
+def _rows_behind(
+    connection: sqlite3.Connection, statement: str, last: int, limit: int
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """The next rows up to one that cannot be read, and whether there is such a one."""
+    rows: list[tuple[Any, ...]] = []
+    try:
+        for row in connection.execute(statement, (last, limit)):
+            # Pages that lead back to one another would give the same rows for ever.
+            if type(row[0]) is not int or row[0] <= last:
+                return rows, True
+            rows.append(row)
+            last = row[0]
+    except sqlite3.Error as error:
+        if not is_damage(error):
+            raise
+        return rows, True
+    return rows, False
 
 
 def _behind_error(connection: sqlite3.Connection, statement: str, last: int) -> int | None:
     """The row id behind which the next row can be read again, found by steps that grow, then by halves."""
     highest, step = 2**62, 1
-    while last + step < highest and not _is_readable(connection, statement, last + step):
+    while last + step < highest and _rows_behind(connection, statement, last + step, 1)[1]:
         step *= 2
     if last + step >= highest:
         return None
-    low, high = last + step // 2, last + step
+    low, high = last + max(1, step // 2), last + step
     while low < high:
         middle = (low + high) // 2
-        if _is_readable(connection, statement, middle):
-            high = middle
-        else:
+        if _rows_behind(connection, statement, middle, 1)[1]:
             low = middle + 1
+        else:
+            high = middle
     return high
-
-
-def _is_readable(connection: sqlite3.Connection, statement: str, after: int) -> bool:
-    try:
-        connection.execute(statement, (after, 1)).fetchall()
-    except sqlite3.Error as error:
-        if not is_damage(error):
-            raise
-        return False
-    return True

@@ -356,13 +356,19 @@ def add_checksums(cache: Any, path: Path) -> None:
 
 
 def form_of(cache: Any) -> int:
-    """The form of an open folder; an empty one has the present form once :func:`set_form` has said so."""
-    stored = cache.get(FORM_KEY)
-    if stored is None:
-        return 1
-    return int(NUMBER.unpack(stored)[0]) if len(stored) == NUMBER.size else 0
+    """The form of an open folder. It is said twice: a folder whose mark is damaged must not be taken for one of form 1."""
+    ((said,),) = cache._sql("PRAGMA user_version").fetchall()
+    try:
+        stored = cache.get(FORM_KEY)
+        marked = 0 if stored is None else NUMBER.unpack(stored)[0]
+    except (IntegrityError, struct.error):
+        marked = 0
+    if FORM in (said, marked):
+        return FORM
+    return int(max(said, marked)) or 1
 
 
 def set_form(cache: Any) -> None:
     """Take note of the present form."""
     cache.set(FORM_KEY, NUMBER.pack(FORM))
+    cache._sql(f"PRAGMA user_version = {FORM}")

@@ -254,13 +254,16 @@ def read_range(connection: sqlite3.Connection, space: Space, request: Scan) -> l
         bounds,
     )
     records = []
-    seed, keys_only = space.seed, request.keys_only
+    seed, keys_only, last = space.seed, request.keys_only, None
     try:
         for key, got, version, checksum in rows:
             head = crc32(key.encode(), seed)  # as Space.checksum, without a call for each of thousands
             right = checksum >> 32 if keys_only else checksum
             if right != (head & 0x7FFFFFFF if keys_only else (head & 0x7FFFFFFF) << 32 | crc32(got, head)):
                 raise DamageError
+            if last is not None and (key >= last if request.reverse else key <= last):
+                raise DamageError  # pages that lead to one another's rows
+            last = key
             records.append(Record(key, got, version))
     except (AttributeError, TypeError) as error:
         raise DamageError from error  # what should be text, bytes or a number is none
