@@ -271,6 +271,23 @@ def test_a_filter_with_few_that_pass_finds_them_all(tmp_path):
     assert sorted(asyncio.run(act()), key=int) == ["7", "107", "207", "307", "407"]
 
 
+@pytest.mark.parametrize(("authors", "sent"), [(True, ["Ann: text 1", "text 2"]), (False, ["text 1", "text 2"])])
+def test_who_said_a_text_is_embedded_with_it_unless_configured_otherwise(tmp_path, authors, sent):
+    asked = []
+
+    class Records(Drawn):
+        async def embed(self, request):
+            asked.extend(request.texts)
+            return await super().embed(request)
+
+    async def act():
+        async with opened(tmp_path, Records(), authors=authors) as index:
+            await index.update(IndexUpdate(add=[Document("a", "text 1", author="Ann"), Document("b", "text 2")]))
+
+    asyncio.run(act())
+    assert asked == sent
+
+
 def test_a_text_without_content_is_never_found_and_a_query_without_content_finds_nothing(tmp_path):
     async def act():
         async with opened(tmp_path, least_cosine=-1.0) as index:

@@ -24,6 +24,8 @@ class VectorSettings:
     """Database file; created if missing (mode 0600). Relative paths lie in lamina's home folder."""
     least_cosine: float = field(default=0.0, validator=[validators.ge(-1.0), validators.le(1.0)])
     """What is less like the query than this, or not at all, is not found."""
+    authors: bool = True
+    """Whether who said a text is embedded with it, as ``author: text``."""
     characters: int = field(default=4000, validator=validators.ge(1))
     """So much of a text is embedded."""
     precision: Literal["float16", "float32"] = "float16"

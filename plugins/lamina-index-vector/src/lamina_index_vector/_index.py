@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lamina.errors import EmbeddingError, StorageError
 from lamina.kit.indexfile import FILTERS, IndexFile, unblob
-from lamina.protocols import Embedder, EmbedRequest, Filter, IndexHit, IndexUpdate, SearchRequest
+from lamina.protocols import Document, Embedder, EmbedRequest, Filter, IndexHit, IndexUpdate, SearchRequest
 from lamina_index_vector._matrix import Floats, Matrix
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ SLACK = 1e-5
 
 def rules(embedder: Embedder, settings: VectorSettings) -> str:
     """By what the file's vectors are made."""
-    return f"{embedder.fingerprint} | {embedder.dimensions} {settings.precision} {settings.characters}"
+    return (
+        f"{embedder.fingerprint} | {embedder.dimensions} {settings.precision} {settings.characters} {settings.authors}"
+    )
 
 
 class VectorIndex:
@@ -55,7 +57,7 @@ class VectorIndex:
             StorageError: They could not be embedded or written; nothing was.
         """
         self._file.check_open()
-        texts = [document.text[: self._settings.characters] for document in request.add]
+        texts = [self._text(document) for document in request.add]
         data: list[bytes] = []
         for start in range(0, len(texts), self._embedder.batch):
             rows = await self._embed(EmbedRequest(texts=texts[start : start + self._embedder.batch]))
@@ -86,6 +88,11 @@ class VectorIndex:
         """Forget everything in this namespace, and draw a new generation."""
         await self._file.clear()
         self.generation = self._file.generation
+
+    def _text(self, document: Document) -> str:
+        """What is embedded of a document."""
+        said = document.text[: self._settings.characters]
+        return f"{document.author}: {said}" if document.author and said and self._settings.authors else said
 
     async def _embed(self, request: EmbedRequest) -> Floats:
         try:
