@@ -81,7 +81,17 @@ class Context:
         )
         storage = await opened.open("storage", config.log.storage)
         memory = config.memory
-        remembers = MemoryParts(
+        remembers = await self._remembering(opened) if memory.tiers else MemoryParts()
+        self._memories = Memories(remembers, storage, self._book, self._talk, time.time, counter, config.catalogue)
+        self._shared = Shared(
+            storage, parts, self.formats, window.format or next(iter(sorted(self.formats)), ""), config.catalogue, window.budget, config.calls.result_tokens, window.recall_share, window.recall_limit,
+            recall=self._recall_for_window, mark_used=self._memories.mark_used, owing=bool(memory.tiers), fork=self._empty_session,
+        )  # fmt: skip
+        self.tools = await open_registry(config, opened, storage, opened.random, stack)
+
+    async def _remembering(self, opened: Opened) -> MemoryParts:
+        memory = self.config.memory
+        return MemoryParts(
             tiers=[(name, await opened.open("tier", name)) for name in memory.tiers],
             indexes=[(name, await opened.open("index", name)) for name in memory.indexes],
             ranker=await opened.open("ranker", memory.ranker) if memory.ranker else None,
@@ -90,12 +100,6 @@ class Context:
             extract_after_s=memory.extract_after_s,
             follow_pages=memory.follow_pages,
         )
-        self._memories = Memories(remembers, storage, self._book, self._talk, time.time, counter, config.catalogue)
-        self._shared = Shared(
-            storage, parts, self.formats, window.format or next(iter(sorted(self.formats)), ""), config.catalogue, window.budget, config.calls.result_tokens, window.recall_share, window.recall_limit,
-            recall=self._recall_for_window, mark_used=self._memories.mark_used, owing=bool(memory.tiers), fork=self._empty_session,
-        )  # fmt: skip
-        self.tools = await open_registry(config, opened, storage, opened.random, stack)
 
     async def _close(self) -> None:
         await self.tools.close()  # before any part that a call may use
