@@ -100,6 +100,16 @@ class TestALog:
         assert tables.kept_logs(left) == [kept]
         assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
+    @pytest.mark.parametrize("place", [0, 3, 5, 10, 17, 30])
+    def test_a_log_whose_head_is_damaged_has_lost_all(self, left, place):
+        log = tables.side_file(left, "-wal")
+        data = bytearray(log.read_bytes())
+        data[place] ^= 64
+        log.write_bytes(data)
+        with connected(left) as connection:
+            assert connection.execute("PRAGMA schema_version").fetchone() == (0,)
+            assert tables.lost_commits(left) == 9  # the table was made by one
+
     def test_a_database_is_not_made_anew_beside_one(self, left):
         left.unlink()
         with pytest.raises(IntegrityError, match=r"t\.db is missing, but t\.db-wal beside it holds commits"):

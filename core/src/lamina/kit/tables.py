@@ -42,7 +42,7 @@ def lost_commits(path: Path) -> int:
     try:
         for _ in range(3):
             before = _index(shm)
-            found = _commits_behind(wal, *before) if before else 0
+            found = _commits_behind(wal, *before, _page_size(path)) if before else 0
             # Others may write meanwhile; then what was counted is theirs, and not lost.
             if not found or _index(shm) == before:
                 return found
@@ -80,23 +80,31 @@ def side_file(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def _index(shm: Path) -> tuple[int, int, bytes] | None:
-    """(last valid frame, page size, salts), as all connections share it."""
+def _index(shm: Path) -> tuple[int, bytes] | None:
+    """(last valid frame, salts), as all connections share it."""
     with shm.open("rb") as file:
         head = file.read(_INDEX.size)
     if len(head) < _INDEX.size:
         return None
-    _, _, _, is_init, _, page_size, last, _, _, salts = _INDEX.unpack(head)
-    return (last, 65536 if page_size == 1 else page_size, salts) if is_init else None
+    _, _, _, is_init, _, _, last, _, _, salts = _INDEX.unpack(head)
+    return (last, salts) if is_init else None
 
 
-def _commits_behind(wal: Path, last: int, page_size: int, salts: bytes) -> int:
+def _page_size(path: Path) -> int:
+    with path.open("rb") as file:
+        said = int.from_bytes(file.read(18)[16:], "big")
+    return 65536 if said == 1 else said or 4096
+
+
+def _commits_behind(wal: Path, last: int, salts: bytes, page_size: int) -> int:
     found, step = 0, _FRAME_BYTES + page_size
     with wal.open("rb") as file:
         header = file.read(_HEADER_BYTES)
-        # A log that begins anew has other salts until its first frame is written.
-        if header[16:24] != salts:
-            return 0
+        if not _is_header(header):
+            # SQLite takes such a log for none at all; its frames say whose they are.
+            last, salts = 0, file.read(_FRAME.size)[8:]
+        elif header[16:24] != salts:
+            return 0  # a log that begins anew has other salts until its first frame is written
         # A frame that is not whole is the end of a write that was never acknowledged.
         for place in range(_HEADER_BYTES + last * step, os.fstat(file.fileno()).st_size - step + 1, step):
             file.seek(place)
@@ -104,6 +112,19 @@ def _commits_behind(wal: Path, last: int, page_size: int, salts: bytes) -> int:
             if salt == salts and committed:
                 found += 1
     return found
+
+
+def _is_header(header: bytes) -> bool:
+    """Whether a log's head is whole, by its checksum."""
+    magic = int.from_bytes(header[:4], "big")
+    if len(header) < _HEADER_BYTES or magic & ~1 != 0x377F0682:
+        return False
+    one = two = 0
+    words = struct.unpack(">6I" if magic & 1 else "<6I", header[:24])
+    for first, second in zip(words[::2], words[1::2], strict=True):
+        one = (one + first + two) & 0xFFFFFFFF
+        two = (two + second + one) & 0xFFFFFFFF
+    return header[24:] == struct.pack(">II", one, two)
 
 
 # ---------------------------------------------------------------------------------------------------------- errors
