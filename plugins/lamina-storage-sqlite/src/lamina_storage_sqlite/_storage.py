@@ -194,9 +194,15 @@ class SqliteStorage:
         self._glance.close()
         if self._writer is not None:
             await self._writer.drained()
-        closing = [asyncio.wrap_future(lane.close()) for lane in (self._reader, self._lane) if lane is not None]
-        await asyncio.shield(asyncio.gather(*closing))
+        await asyncio.shield(self._close_lanes())
         self._opened.clean()
+
+    async def _close_lanes(self) -> None:
+        # One after the other: of two that close at once each would take the other for one that stays, and none would copy
+        # the log into the file.
+        for lane in (self._reader, self._lane):
+            if lane is not None:
+                await asyncio.wrap_future(lane.close())
 
     def _check_open(self) -> None:
         if self._closed.is_set():
