@@ -47,10 +47,13 @@ def test(session: nox.Session) -> None:
 
 @nox.session
 def coverage(session: nox.Session) -> None:
-    """Measure how much of the kernel its own tests reach, by branches."""
+    """Measure how much of the kernel its own tests reach, and of the kit those of the plugins that share it, by branches."""
     install(session, "test")
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-q", "-n", "auto", "tests/kernel")
+    sharing = ("format-responses", "format-codex", "format-anthropic", "index-*", "embedder-http")
+    plugins = [str(path) for name in sharing for path in sorted(ROOT.glob(f"plugins/lamina-{name}/tests"))]
+    kit = ["tests/integration/test_promise.py", *plugins]
+    session.run("coverage", "run", "-m", "pytest", "-q", "-n", "auto", "tests/kernel", *kit)
     session.run("coverage", "combine", "-q")
     session.run("coverage", "report", "--skip-covered", "--fail-under=90")
 
