@@ -6,7 +6,7 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from lamina_ranker_learned._dates import days_of
+from lamina.kit.dates import days_of
 from lamina_ranker_learned._facts import Entry, Facts, facts
 from lamina_ranker_learned._features import OFFSETS, Floats, Rows, Statistics
 from lamina_ranker_learned._ranking import Known, Ranked, gather, order, values

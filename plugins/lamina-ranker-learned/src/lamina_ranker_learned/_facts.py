@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 from attrs import field, frozen
 
+from lamina.kit.dates import DAY_S, Days, days_of
 from lamina.kit.identifiers import words
 from lamina_ranker_learned import _languages
-from lamina_ranker_learned._dates import DAY_S, Days, days_of
 from lamina_ranker_learned._terms import counts
 
 _NAME = re.compile(r"(?<![.!?:\n] )(?<!^)(?<!\n)\b[A-Z][a-z]+")

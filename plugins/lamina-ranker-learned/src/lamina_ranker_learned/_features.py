@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
-from lamina_ranker_learned._dates import Days
+from lamina.kit.dates import Days
 from lamina_ranker_learned._terms import Query
 
 Floats = npt.NDArray[np.float32]
@@ -107,7 +107,7 @@ def features(query: Query, rows: Rows, of: Statistics, asked: Sequence[Days]) ->
     out |= _by_time(rows, asked)
     if rows.alike is not None:
         out |= _by_model(rows, near)
-    out |= _by_age(rows)
+    out |= _by_age(rows, out["covered_alone"] > 0)
     return out
 
 
@@ -221,11 +221,13 @@ def _by_time(rows: Rows, asked: Sequence[Days]) -> dict[str, Floats]:
     return {"day": on.astype(np.float32), "month": month.astype(np.float32), "told": told.astype(np.float32)}
 
 
-def _by_age(rows: Rows) -> dict[str, Floats]:
-    if rows.age is None:
+def _by_age(rows: Rows, speaks: npt.NDArray[np.bool_]) -> dict[str, Floats]:
+    """How new a candidate is, as far as it speaks of what is asked: to be new alone is no answer."""
+    if rows.age is None or not len(rows.age):
         zero = np.zeros(len(rows.around), np.float32)
         return {"recent": zero, "newest": zero}
-    return {"recent": -np.log1p(rows.age), "newest": 1 / (1 + rows.age / 8)}
+    age = np.where(speaks, rows.age, rows.age.max())
+    return {"recent": -np.log1p(age), "newest": np.where(speaks, 1 / (1 + age / 8), 0)}
 
 
 def _by_model(rows: Rows, near: _Near) -> dict[str, Floats]:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from attrs import frozen
 
-from lamina_ranker_learned._dates import days_of
+from lamina.kit.dates import days_of
 from lamina_ranker_learned._facts import Entry, Facts
 from lamina_ranker_learned._features import OFFSETS, Floats, Ints, Rows, Statistics, columns, features
 from lamina_ranker_learned._table import contributions, weights

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina_ranker_learned._dates import days_of
+from lamina.kit.dates import days_of
 
 NOW = datetime.datetime(2023, 7, 12, 15, tzinfo=datetime.UTC).timestamp()  # a Wednesday
 
