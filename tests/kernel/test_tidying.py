@@ -212,6 +212,34 @@ def test_what_is_forgotten_is_found_nowhere_and_can_be_remembered_anew(kernel):
     run(work)
 
 
+def test_what_is_forgotten_has_no_copy_that_could_come_back(kernel):
+    """As a crash leaves one, in the lower of two tiers between which it was moved."""
+    storage = kernel.DictStorage()
+
+    async def work():
+        async with kernel(storage=storage) as ctx:
+            memory = await ctx.remember("a needle")
+            storage.data[f"mem/second/r/{memory.id}"] = storage.data[f"mem/first/r/{memory.id}"]
+            assert await ctx.forget(memory.id) == [memory.id]
+        async with kernel(storage=storage, index=kernel.WordIndex("another")) as ctx:
+            assert await ctx.recall("needle") == []
+
+    run(work)
+
+
+def test_what_was_recalled_is_no_news_from_the_same_mouth_only(kernel):
+    async def work():
+        async with kernel() as ctx:
+            session = await ctx.session("s")
+            await session.add(lamina.user("the needle is lost"))
+            (hit,) = await ctx.recall("needle")
+            assert (await ctx.remember(hit.memory.text)).id == hit.memory.id
+            for facts in ({"author": "ann"}, {"thread": "t"}, {"slot": "needle"}):
+                assert (await ctx.remember(hit.memory.text, **facts)).id != hit.memory.id
+
+    run(work)
+
+
 def test_what_is_remembered_already_is_given_and_not_written_again(kernel):
     async def work():
         async with kernel() as ctx:

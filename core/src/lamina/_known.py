@@ -58,8 +58,12 @@ class Known:
         """For each new memory the id of the one that may say it already, which may be gone; the version of its key."""
         found = await self._storage.get(Get(keys=[key_of_same(memory) for memory in memories]))
         return [
-            (record.value.decode(), record.version)
-            if record is not None
-            else (self._recalled.get(fingerprint(memory.text)), None)
+            (record.value.decode(), record.version) if record is not None else (self._shown_before(memory), None)
             for memory, record in zip(memories, found, strict=True)
         ]
+
+    def _shown_before(self, memory: Memory) -> str | None:
+        """The recalled memory that this repeats; what somebody else says, or of something else, is no repetition."""
+        if memory.author or memory.thread or memory.slot:
+            return None
+        return self._recalled.get(fingerprint(memory.text))

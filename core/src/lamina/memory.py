@@ -146,11 +146,12 @@ class Memories:
     async def forget(self, ids: Sequence[str]) -> list[str]:
         """Remove memories from tiers and indexes; gives those that there were. A page's original stays in its log."""
         await self._ready()
-        gone: list[str] = []
-        left = list(dict.fromkeys(ids))
+        gone: dict[str, None] = {}
         for _ in range(RETRIES):
-            found = await self._places.find(left)
-            left = list(found)
+            # Until none is found any more: a crash may have left a copy in a lower tier, which would come back.
+            found = await self._places.find(list(dict.fromkeys(ids)))
+            if not found:
+                return list(gone)
             for place in self.tiers:
                 here = [f for f in found.values() if f.place == place]
                 change = Change()
@@ -164,11 +165,8 @@ class Memories:
                         await self._places.commit(place[1].storage, change, place[0])
                 except ConflictError:
                     continue  # used or moved meanwhile: looked for again
-                gone += [f.held.memory.id for f in here]
-                left = [id for id in left if id not in change.forget]
-            if not left:
-                return gone
-        raise StorageError(f"memory {left[0]} is changed by others again and again; forget it once more")
+                gone.update(dict.fromkeys(change.forget))
+        raise StorageError(f"memory {next(iter(found))} is changed by others again and again; forget it once more")
 
     async def browse(self, filter: Filter, tiers: frozenset[str] | None, superseded: bool) -> AsyncIterator[Hit]:
         """All memories that pass, tier by tier, with their texts; in constant memory."""
