@@ -12,10 +12,11 @@ import pytest
 import lamina
 from lamina import Call
 from lamina.errors import ArgumentsError, SchemaError, ToolError
+from lamina.kit.toolforms import exported
 from lamina.outputs import Blob, Failure, Output, output_of
 from lamina.protocols import RunRequest
 from lamina.testing import ToolSuite
-from lamina.tools import as_tool, exported, function_tool, resolved
+from lamina.tools import as_tool, function_tool, resolved
 
 from . import _defined as defined
 

@@ -67,7 +67,7 @@ class LogSettings:
 
 def _found(memory: MemorySettings, _: Any, indexes: tuple[str, ...]) -> None:
     if memory.tiers and not indexes:
-        raise ValueError('find nothing of what the tiers hold; name one: indexes = ["lexical"]')
+        raise ValueError('find nothing of what the tiers hold; name one that is installed: indexes = ["NAME"]')
 
 
 @frozen

@@ -17,5 +17,6 @@
   an index in one.
 - :mod:`lamina.kit.vectors`: vectors as embedders give them, without numpy.
 - :mod:`lamina.kit.dates`: times that a text speaks of, as ranges of days, in seven languages.
+- :mod:`lamina.kit.toolforms`: tools in the forms that providers and MCP take.
 - :mod:`lamina.kit.brief` and :mod:`lamina.kit.promise`: what a window always says (requests, plan, working set), for any pager.
 """

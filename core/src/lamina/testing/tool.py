@@ -13,11 +13,12 @@ from typing import Any, ClassVar, TypeVar
 import pytest
 
 from lamina.errors import SchemaError
+from lamina.kit.toolforms import exported
 from lamina.model import Call
 from lamina.outputs import Output
 from lamina.protocols import Effects, RunRequest, Tool, ToolSource, ToolSpec
 from lamina.testing.suite import Suite
-from lamina.tools import Checker, exported
+from lamina.tools import Checker
 
 T = TypeVar("T")
 OpenTool = Callable[[], AbstractAsyncContextManager[Tool]]

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from lamina.tools._definition import function_tool as function_tool
     from lamina.tools._definition import resolved as resolved
     from lamina.tools._definition import tool as tool
-    from lamina.tools._export import exported as exported
     from lamina.tools._patterns import Pattern as Pattern
     from lamina.tools._permits import EffectGrants as EffectGrants
     from lamina.tools._registry import Registry as Registry
@@ -31,13 +30,12 @@ _WHERE = {
     "Run": "_run",
     "Wiring": "_registry",
     "as_tool": "_definition",
-    "exported": "_export",
     "function_tool": "_definition",
     "resolved": "_definition",
     "tool": "_definition",
 }
 
-__all__ = ["Checker", "EffectGrants", "Found", "Pattern", "Registry", "Run", "Wiring", "as_tool", "exported", "function_tool", "resolved", "tool"]  # fmt: skip
+__all__ = ["Checker", "EffectGrants", "Found", "Pattern", "Registry", "Run", "Wiring", "as_tool", "function_tool", "resolved", "tool"]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -14,9 +14,7 @@ from lamina.protocols import Decision, GrantRequest, Grants, HidingGrants, ToolS
 
 _ANSWERS = ("allow", "ask", "deny")
 _ALLOWED = Decision("allow", "default", "changes nothing that cannot be taken back")
-_REMEDY = (
-    'may change what cannot be taken back; allow it by a rule of the part that [calls] grants names ("rules", for one)'
-)
+_REMEDY = "may change what cannot be taken back; allow it by a rule of the part that [calls] grants names"
 
 
 class EffectGrants:

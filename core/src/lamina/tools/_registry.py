@@ -138,12 +138,6 @@ class Registry:
         specs = [entry.spec for _, entry in sorted(self._entries.items())]
         return [s for s in specs if (tag is None or tag in s.tags) and not self._permits.hides(s)]
 
-    def export(self, form: str, specs: Sequence[ToolSpec] | None = None) -> list[dict[str, Any]]:
-        """The tools in a provider's form: ``openai``, ``anthropic`` or ``mcp``; see :func:`lamina.tools.exported`."""
-        from lamina.tools._export import exported
-
-        return exported(self.specs() if specs is None else specs, form)
-
     def find_tools(self, query: str, limit: int = 5) -> list[Found]:
         """The tools that fit a need best, best first, so that a thousand need not stand in every prompt.
 
